@@ -1,0 +1,33 @@
+"""From a spike graph to Verilog: folding, lowering to views, emission."""
+
+from __future__ import annotations
+
+from spikeloom.codegen._emit import emit, sources_of
+from spikeloom.codegen._files import FileSet
+from spikeloom.codegen._lower import lower
+from spikeloom.codegen._manifest import (
+    Manifest,
+    ManifestInput,
+    ManifestLayer,
+    ManifestOutput,
+    load_manifest,
+    manifest_of,
+)
+from spikeloom.codegen._options import BuildOptions, LayerOptions
+from spikeloom.codegen._views import Design
+
+__all__ = [
+    "BuildOptions",
+    "Design",
+    "FileSet",
+    "LayerOptions",
+    "Manifest",
+    "ManifestInput",
+    "ManifestLayer",
+    "ManifestOutput",
+    "emit",
+    "load_manifest",
+    "lower",
+    "manifest_of",
+    "sources_of",
+]

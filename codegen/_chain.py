@@ -1,0 +1,196 @@
+"""A graph seen as a chain of layers: pools, one synapse and one neuron group each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from spikeloom.codegen._geometry import Geometry, kernel_of
+from spikeloom.codegen._options import BuildOptions, LayerOptions, choose_divisor
+from spikeloom.codegen._rule import Axis
+from spikeloom.ir import (
+    BuildError,
+    Conv2d,
+    Dense,
+    Graph,
+    Input,
+    Neurons,
+    Readout,
+    Shape,
+    SumPool2d,
+    Synapse,
+    infer_shapes,
+)
+
+# Defaults where neither the user nor the budget says otherwise.
+_DENSE_LANES = 128
+_CONV_LANES = 16
+_NEURON_LANES = 16
+_INPUT_LANES = 16
+_MOST_PORTS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One layer of the chain, and the shapes around its synapse."""
+
+    synapse: Synapse
+    neurons: Neurons
+    source: Shape  # in front of the pools
+    pooled: Shape  # behind the pools
+    output: Shape
+    pool: tuple[int, int]
+
+    @property
+    def flat(self) -> bool:
+        """Whether the input words are read as one long vector."""
+        return isinstance(self.synapse, Dense) and self.pool == (1, 1)
+
+    @property
+    def in_channels(self) -> int:
+        """Input channels per position."""
+        return math.prod(self.source) if self.flat else self.source[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """The folding of one layer, chosen and checked."""
+
+    in_lanes: int
+    ports: int
+    lanes: int
+    neuron_lanes: int
+
+
+def links_of(graph: Graph) -> tuple[Link, ...]:
+    """Split a checked graph into its layers, in order."""
+    shapes = infer_shapes(graph)
+    links: list[Link] = []
+    source: Shape = ()
+    pool = (1, 1)
+    synapse: Synapse | None = None
+    for node in graph.nodes:
+        match node:
+            case Input():
+                source, pool = shapes[node.name], (1, 1)
+            case SumPool2d():
+                pool = (pool[0] * node.kernel[0], pool[1] * node.kernel[1])
+            case Dense() | Conv2d():
+                synapse = node
+            case Neurons():
+                assert synapse is not None  # the validator demands it
+                output = shapes[node.name]
+                links.append(
+                    Link(
+                        synapse=synapse,
+                        neurons=node,
+                        source=source,
+                        pooled=shapes[synapse.source],
+                        output=output,
+                        pool=pool,
+                    )
+                )
+                source, pool = output, (1, 1)
+            case Readout():
+                pass
+    return tuple(links)
+
+
+def fold(links: tuple[Link, ...], options: BuildOptions) -> tuple[Folding, ...]:
+    """Choose what the user left open and check what the user chose.
+
+    Raises:
+        BuildError: If a choice is impossible, naming the layer and what is legal.
+    """
+    _check_names(links, options)
+    wanted = [options.layers.get(link.neurons.name, LayerOptions()) for link in links]
+    ports = [_ports(link, want) for link, want in zip(links, wanted, strict=True)]
+    in_lanes = choose_divisor(
+        "input",
+        "lanes",
+        options.input_lanes,
+        of=links[0].in_channels,
+        at_most=_INPUT_LANES,
+        step=ports[0],
+    )
+    _check_ports(links[0], ports[0], in_lanes)
+    foldings: list[Folding] = []
+    for index, (link, want) in enumerate(zip(links, wanted, strict=True)):
+        following = ports[index + 1] if index + 1 < len(links) else 1
+        lanes, neuron_lanes = _lanes(link, want, following)
+        foldings.append(Folding(in_lanes, ports[index], lanes, neuron_lanes))
+        in_lanes = neuron_lanes
+    return tuple(foldings)
+
+
+def geometry_of(link: Link, folding: Folding) -> Geometry:
+    """Lay a layer out with a given folding."""
+    weight = kernel_of(link.synapse, link.source, link.pooled, flat=link.flat)
+    stride, padding = (1, 1), (0, 0)
+    if isinstance(link.synapse, Conv2d):
+        stride, padding = link.synapse.stride, link.synapse.padding
+    plain = link.flat or len(link.source) == 1
+    sizes = (1, 1) if plain else (link.source[1], link.source[2])
+    outputs = (1, 1) if len(link.output) == 1 else (link.output[1], link.output[2])
+    rows, columns = (
+        Axis(
+            size=sizes[axis],
+            pool=link.pool[axis],
+            kernel=int(weight.shape[2 + axis]),
+            stride=stride[axis],
+            padding=padding[axis],
+            outputs=outputs[axis],
+        )
+        for axis in (0, 1)
+    )
+    return Geometry(
+        spatial=not plain,
+        rows=rows,
+        columns=columns,
+        weight=weight,
+        in_lanes=folding.in_lanes,
+        ports=folding.ports,
+        lanes=folding.lanes,
+    )
+
+
+def _check_names(links: tuple[Link, ...], options: BuildOptions) -> None:
+    known = [link.neurons.name for link in links]
+    unknown = sorted(set(options.layers) - set(known))
+    if unknown:
+        raise BuildError(
+            f"there is no layer {', '.join(map(repr, unknown))} to fold; "
+            f"the layers are {', '.join(known)}"
+        )
+
+
+def _ports(link: Link, want: LayerOptions) -> int:
+    place = f"layer {link.neurons.name!r}"
+    limit = min(_MOST_PORTS, link.in_channels)
+    ports = 1 if want.event_ports is None else want.event_ports
+    legal = [n for n in range(1, limit + 1) if link.in_channels % n == 0]
+    if ports not in legal:
+        listed = ", ".join(map(str, legal))
+        raise BuildError(f"{place}: event_ports must be one of {listed}, not {ports}")
+    return ports
+
+
+def _check_ports(link: Link, ports: int, in_lanes: int) -> None:
+    if in_lanes % ports:
+        raise BuildError(
+            f"layer {link.neurons.name!r}: event_ports {ports} must divide the {in_lanes} "
+            "values of an input word; change event_ports or the lanes in front"
+        )
+
+
+def _lanes(link: Link, want: LayerOptions, following_ports: int) -> tuple[int, int]:
+    place = f"layer {link.neurons.name!r}"
+    dense = isinstance(link.synapse, Dense)
+    channels = link.output[0]
+    most = _DENSE_LANES if dense else _CONV_LANES
+    step = following_ports
+    lanes = choose_divisor(place, "lanes", want.lanes, of=channels, at_most=most, step=step)
+    neuron_lanes = choose_divisor(
+        place, "neuron_lanes", want.neuron_lanes, of=lanes, at_most=_NEURON_LANES, step=step
+    )
+    return lanes, neuron_lanes

@@ -1,0 +1,195 @@
+"""The manifest of an output folder: what is in it, for every later step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from spikeloom.codegen._emit import sources_of
+from spikeloom.codegen._files import MARKER, FileSet
+from spikeloom.codegen._views import Design
+from spikeloom.ir import BuildError
+
+FORMAT = 1
+_Record = TypeVar("_Record")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestInput:
+    """The input stream: `frames` frames of `beats` beats of `lanes` values of `bits` bits."""
+
+    name: str
+    encoder: str
+    shape: tuple[int, ...]
+    bits: int
+    lanes: int
+    beats: int
+    frames: int
+    data_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestOutput:
+    """The output stream: one signed score of `score_bits` bits per class."""
+
+    classes: int
+    score_bits: int
+    class_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestLayer:
+    """One layer as built; `instance` is its name inside the top module."""
+
+    name: str
+    synapse: str
+    kind: str
+    engine: str
+    lanes: int
+    event_ports: int
+    neuron_lanes: int
+    weight_bits: int
+    weights: int
+    current_bits: int
+    membrane_bits: int
+    shape: tuple[int, ...]
+    neurons: int
+    instance: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything that simulation, synthesis and reports need to know of a design."""
+
+    spikeloom: str
+    name: str
+    top: str
+    graph_digest: str
+    time_steps: int
+    board: str | None
+    input: ManifestInput
+    output: ManifestOutput
+    layers: tuple[ManifestLayer, ...]
+    sources: tuple[str, ...]
+    files: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """Print the manifest, with sorted keys."""
+        record = {"format": FORMAT, **_plain(self)}
+        return json.dumps(record, indent=2, sort_keys=True) + "\n"
+
+
+def manifest_of(
+    design: Design, *, version: str, board: str | None, files: FileSet | None = None
+) -> Manifest:
+    """Describe `design`; `files` are all the files that go into the folder with it."""
+    return Manifest(
+        spikeloom=version,
+        name=design.name,
+        top=design.top,
+        graph_digest=design.graph_digest,
+        time_steps=design.time_steps,
+        board=board,
+        input=_input(design),
+        output=ManifestOutput(
+            classes=design.readout.classes,
+            score_bits=design.readout.score_bits,
+            class_bits=design.readout.class_bits,
+        ),
+        layers=_layers(design),
+        sources=sources_of(design),
+        files={} if files is None else files.digests(),
+    )
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read the manifest of an output folder.
+
+    Raises:
+        BuildError: If there is none, or it is damaged or from another version.
+    """
+    path = folder / MARKER
+    if not path.is_file():
+        raise BuildError(
+            f"{folder} is not a Spikeloom output: it has no {MARKER}; "
+            "make one with `spikeloom build`"
+        )
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        if record["format"] != FORMAT:
+            raise BuildError(
+                f"{path} has format {record['format']}, but this Spikeloom reads {FORMAT}; "
+                "build the folder again"
+            )
+        return _manifest(record)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BuildError(f"{path} is damaged ({error!r}); build the folder again") from error
+
+
+def _input(design: Design) -> ManifestInput:
+    source = design.input
+    return ManifestInput(
+        name=source.name,
+        encoder=source.encoder.value,
+        shape=source.shape,
+        bits=source.bits,
+        lanes=source.lanes,
+        beats=source.beats,
+        frames=source.frames,
+        data_bits=source.data_bits,
+    )
+
+
+def _layers(design: Design) -> tuple[ManifestLayer, ...]:
+    return tuple(
+        ManifestLayer(
+            name=layer.name,
+            synapse=layer.synapse,
+            kind=layer.kind,
+            engine="event",
+            lanes=layer.lanes,
+            event_ports=layer.event_ports,
+            neuron_lanes=layer.neuron_lanes,
+            weight_bits=layer.weight_bits,
+            weights=layer.weights,
+            current_bits=layer.current_bits,
+            membrane_bits=layer.membrane_bits,
+            shape=layer.shape,
+            neurons=layer.neurons,
+            instance=layer.instance,
+        )
+        for layer in design.layers
+    )
+
+
+def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401  # any of the records above
+    plain: dict[str, Any] = {}
+    for name in record.__dataclass_fields__:
+        value = getattr(record, name)
+        if isinstance(value, ManifestInput | ManifestOutput):
+            value = _plain(value)
+        elif name == "layers":
+            value = [_plain(layer) for layer in value]
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        plain[name] = value
+    return plain
+
+
+def _manifest(record: dict[str, Any]) -> Manifest:
+    fields = {name: record[name] for name in Manifest.__dataclass_fields__}
+    fields["input"] = _typed(ManifestInput, record["input"])
+    fields["output"] = _typed(ManifestOutput, record["output"])
+    fields["layers"] = tuple(_typed(ManifestLayer, layer) for layer in record["layers"])
+    fields["sources"] = tuple(record["sources"])
+    return Manifest(**fields)
+
+
+def _typed(kind: type[_Record], record: dict[str, Any]) -> _Record:
+    values = dict(record)
+    if "shape" in values:
+        values["shape"] = tuple(values["shape"])
+    return kind(**values)

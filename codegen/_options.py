@@ -1,0 +1,49 @@
+"""What a user may choose about the hardware; everything left out is chosen for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from spikeloom.ir import BuildError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerOptions:
+    """Folding of one layer.
+
+    `lanes` weights are added per clock and event, `event_ports` events are
+    taken per clock, `neuron_lanes` neurons are updated per clock.
+    """
+
+    lanes: int | None = None
+    event_ports: int | None = None
+    neuron_lanes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """Folding of a design: by name of the neuron group, and values per input beat."""
+
+    layers: Mapping[str, LayerOptions] = field(default_factory=dict)
+    input_lanes: int | None = None
+
+
+def choose_divisor(
+    place: str, what: str, wanted: int | None, *, of: int, at_most: int, step: int = 1
+) -> int:
+    """Return `wanted` if it is a multiple of `step` that divides `of`, or choose one.
+
+    The choice is the largest legal value up to `at_most` (or the smallest
+    there is).
+
+    Raises:
+        BuildError: If `wanted` is not legal; the message lists what is.
+    """
+    legal = [n for n in range(step, of + 1, step) if of % n == 0]
+    if wanted is None:
+        return max((n for n in legal if n <= at_most), default=min(legal, default=step))
+    if wanted in legal:
+        return wanted
+    listed = ", ".join(str(n) for n in legal) or "nothing"
+    raise BuildError(f"{place}: {what} must be one of {listed}, not {wanted}")

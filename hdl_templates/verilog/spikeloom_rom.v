@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Spikeloom developers
+
+// A read-only memory with a registered output, filled from a file.
+//
+// Latency     1 clock, held while en_i is low.
+// Throughput  One word per clock.
+// Synthesis   Becomes block RAM, or LUTs where it is small.
+
+`default_nettype none
+
+module spikeloom_rom #(
+    parameter Width = 8,  // bits of a word
+    parameter Depth = 2,  // words, 1 or more
+    parameter AddressBits = (Depth > 1) ? $clog2(Depth) : 1,
+    parameter File = ""  // hexadecimal, one word a line; without it the content is undefined
+) (
+    input  wire                   clk_i,
+    input  wire                   en_i,
+    input  wire [AddressBits-1:0] address_i,
+    output reg  [      Width-1:0] data_o
+);
+
+  reg [Width-1:0] memory[0:Depth-1];
+
+  generate
+    if (File != "") begin : gen_contents
+      initial $readmemh(File, memory);
+    end
+  endgenerate
+
+  always @(posedge clk_i) begin
+    if (en_i) data_o <= memory[address_i];
+  end
+
+endmodule
+
+`default_nettype wire

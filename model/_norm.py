@@ -1,0 +1,64 @@
+"""Batch norm that is nothing but integer thresholds and biases.
+
+With `y = gamma (I - mu) / sigma + beta` in front of neurons of threshold 1,
+dividing by `gamma / sigma` gives the same spikes from the integer current:
+
+    theta = sigma / |gamma|;   b = beta sigma / |gamma| - mu;   I from sign(gamma) W
+
+(`mu` that of the current with the flipped weights).  Training rounds `theta`
+and `b` with straight-through gradients, so nothing is lost in the export.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+MOMENTUM = 0.1
+EPSILON = 1e-5
+SMALLEST_GAMMA = 1e-2  # keeps the threshold of a channel that training lets die finite
+
+
+class FoldedNorm(nn.Module):
+    """The batch norm of `channels` channels of current.
+
+    Running statistics are kept in units of the weights, so that they stay
+    valid while the quantisation step moves.
+    """
+
+    running_mean: Tensor
+    running_variance: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(channels))
+        self.beta = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_variance", torch.ones(channels))
+
+    def signs(self) -> Tensor:
+        """-1 for channels whose weights must be flipped, else 1, `[channels]`."""
+        return torch.where(self.gamma.detach() < 0, -1.0, 1.0)
+
+    def fold(self, currents: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """Threshold and bias per channel, `[channels]`, not yet rounded.
+
+        `currents` `[N, channels, ...]` come from weights with `signs` applied.
+        In training its own statistics are used, in evaluation the running ones.
+        """
+        if self.training:
+            mean, variance = self._measure(currents, unit)
+        else:
+            mean = self.running_mean * self.signs() / unit
+            variance = self.running_variance / unit.square()
+        sigma = (variance + EPSILON / unit.square()).sqrt()
+        ratio = sigma / self.gamma.abs().clamp_min(SMALLEST_GAMMA)
+        return ratio, self.beta * ratio - mean
+
+    def _measure(self, currents: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
+        dims = [0, *range(2, currents.dim())]
+        variance, mean = torch.var_mean(currents, dims, correction=0)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean * self.signs() * unit, MOMENTUM)
+            self.running_variance.lerp_(variance * unit.square(), MOMENTUM)
+        return mean, variance

@@ -1,0 +1,100 @@
+"""A Brevitas weight quantiser that is cheap enough for every training step.
+
+Brevitas' stock weight quantisers spend most of their time in the backward
+pass of the scale (12 ms for 784 x 512 weights).  This one is an ordinary
+Brevitas quantiser (`weight_quant=` of any Brevitas layer, narrow range,
+`quant_weight()`, `.int()`, export) whose scale is a constant of the backward
+pass and whose rounding is one function, which also hands out the integer
+codes themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from brevitas.inject import ExtendedInjector  # type: ignore[import-untyped]  # has no stubs
+from brevitas.proxy import (  # type: ignore[import-untyped]  # has no stubs
+    WeightQuantProxyFromInjector,
+)
+from torch import Tensor, nn
+
+# Step of the best uniform quantiser of a normal distribution, in standard
+# deviations, for 2**bits - 1 levels (narrow range), bits 2 to 8.
+STEPS = {2: 1.224, 3: 0.651, 4: 0.3534, 5: 0.194, 6: 0.1056, 7: 0.0573, 8: 0.0309}
+
+
+class _Codes(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401  # torch types its contexts as Any
+        weight: Tensor,
+        scale: Tensor,
+        limit: int,
+    ) -> Tensor:
+        ctx.save_for_backward(scale)
+        return torch.div(weight, scale).round_().clamp_(-limit, limit)
+
+    @staticmethod
+    def backward(
+        ctx: Any,  # noqa: ANN401  # torch types its contexts as Any
+        *grads: Tensor,
+    ) -> tuple[Tensor, None, None]:
+        (scale,) = ctx.saved_tensors
+        return grads[0] / scale, None, None
+
+
+class RoundedWeights(nn.Module):
+    """The tensor quantiser: weights to `codes * scale`, with `|codes| < 2**(bits-1)`.
+
+    The scale is the root mean square of the weights times the step that suits
+    a normal distribution, per output channel or for the whole tensor.
+    """
+
+    bits: Tensor
+    zero_point: Tensor
+
+    def __init__(self, bit_width: int, per_channel: bool) -> None:
+        super().__init__()
+        self.limit = 2 ** (bit_width - 1) - 1
+        self._step = STEPS[bit_width]
+        self._per_channel = per_channel
+        self.register_buffer("bits", torch.tensor(float(bit_width)), persistent=False)
+        self.register_buffer("zero_point", torch.tensor(0.0), persistent=False)
+
+    def codes(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Integer codes (as floats, with a gradient) and their scale."""
+        with torch.no_grad():
+            scale = self._scale(weight)
+        return cast("Tensor", _Codes.apply(weight, scale, self.limit)), scale
+
+    def forward(self, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What Brevitas expects: value, scale, zero point and bit width."""
+        codes, scale = self.codes(weight)
+        return codes * scale, scale, self.zero_point, self.bits
+
+    def _scale(self, weight: Tensor) -> Tensor:
+        dims = list(range(1, weight.dim())) if self._per_channel else None
+        norm = torch.linalg.vector_norm(weight, dim=dims, keepdim=self._per_channel)
+        count = weight[0].numel() if self._per_channel else weight.numel()
+        return (norm * (self._step * count**-0.5)).clamp_min(1e-10)
+
+
+class RoundedWeightQuant(ExtendedInjector):  # type: ignore[misc]  # Brevitas has no stubs
+    """Brevitas quantiser with `RoundedWeights`, one scale per tensor.
+
+    Use it as `qnn.QuantLinear(..., weight_quant=RoundedWeightQuant, weight_bit_width=4)`.
+    """
+
+    proxy_class = WeightQuantProxyFromInjector
+    tensor_quant = RoundedWeights
+    signed = True
+    narrow_range = True
+    bit_width = 4
+    per_channel = False
+
+
+class RoundedChannelWeightQuant(RoundedWeightQuant):
+    """As `RoundedWeightQuant`, with one scale per output channel."""
+
+    per_channel = True

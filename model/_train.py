@@ -1,0 +1,366 @@
+"""Training: seeded, resumable, and checked against the exported graph."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  # its usual name
+from torch import Tensor
+
+from spikeloom.ir import (
+    ConfigError,
+    Executor,
+    Graph,
+    NullProgress,
+    Progress,
+    VerificationError,
+    save_graph,
+)
+from spikeloom.model._augment import augment
+from spikeloom.model._config import Config, check_config, dump_config
+from spikeloom.model._data import Dataset, Split, hold_out, load_dataset, quantise
+from spikeloom.model._export import export
+from spikeloom.model._network import Network
+from spikeloom.model._run import RunFolder, TrainingInterruptedError
+
+WARM_UP_STEPS = 100
+
+
+def train(
+    config: Config,
+    *,
+    run: Path,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a network and write its run folder.
+
+    The folder gets `config.toml`, `model.pt`, the exported graph,
+    `test.npz`, `metrics.json` and a log; `checkpoint.pt` follows every epoch.
+    The exported graph is run on every test image and must give the scores of
+    PyTorch.
+
+    Args:
+        config: What to train.
+        run: The run folder; a run that is in it is replaced, unless resumed.
+        data_dir: See `load_dataset`.
+        resume: Go on after the last whole epoch of the run in that folder; the
+            result is that of a run without the interruption.
+        progress: Who is told how far it is.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ConfigError: If the configuration is wrong, or not that of the run to resume.
+        DataError: If the data set cannot be read.
+        TrainingInterruptedError: After Ctrl-C; the run can be resumed.
+        VerificationError: If the exported graph disagrees with PyTorch.
+    """
+    check_config(config)
+    dataset = load_dataset(config.data, data_dir)
+    folder = RunFolder(run)
+    if resume and folder.metrics.is_file() and folder.checkpoint.is_file():
+        _check_same(config, folder.load_state("checkpoint.pt"), folder)
+        return run
+    trainer = _Trainer(config, dataset, folder, progress or NullProgress())
+    folder.prepare(config)
+    trainer.start(resume=resume)
+    try:
+        trainer.fit()
+        trainer.finish()
+    except KeyboardInterrupt:
+        raise TrainingInterruptedError(
+            f"training stopped after epoch {trainer.state.epoch} of {trainer.epochs}; "
+            f"its state is in {run}, go on with the same command and --resume"
+        ) from None
+    return run
+
+
+def _check_same(config: Config, checkpoint: dict[str, Any], folder: RunFolder) -> None:
+    if checkpoint["config"] != dump_config(config):
+        raise ConfigError(
+            f"the run in {folder.path} has another configuration; train into another folder "
+            "with --out, or start it over without --resume"
+        )
+
+
+@dataclass(slots=True)
+class _State:
+    """What a checkpoint holds beside network, optimiser and random generator."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: tuple[float, float] = (-1.0, 0.0)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    float_accuracy: float | None = None
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def is_patient(self, patience: int) -> bool:
+        """Whether the best epoch is recent enough to go on."""
+        return patience == 0 or self.epoch - self.best_epoch < patience or not self.best
+
+
+class _Batches:
+    """Batches of quantised images, shuffled and augmented from one seeded generator."""
+
+    def __init__(self, config: Config, dataset: Dataset, split: Split) -> None:
+        self._config = config
+        self._pixel_bits = dataset.pixel_bits
+        self._images = torch.from_numpy(split.images.astype(np.float32))
+        self._labels = torch.from_numpy(split.labels)
+        self.generator = torch.Generator().manual_seed(config.seed)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._labels) / self._config.train.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(self._labels), generator=self.generator)
+        step = 2.0 ** (self._config.data.input_bits - self._pixel_bits)
+        for index in order.split(self._config.train.batch_size):
+            images = augment(self._images[index], self._config.train, self.generator)
+            yield images.mul(step).floor_(), self._labels[index]
+
+
+class _Trainer:
+    def __init__(
+        self, config: Config, dataset: Dataset, folder: RunFolder, progress: Progress
+    ) -> None:
+        self.config = config
+        self.dataset = dataset
+        self.folder = folder
+        self.progress = progress
+        kept, held = hold_out(dataset.train, config.data.validation_fraction, config.seed)
+        self.batches = _Batches(config, dataset, kept)
+        self.validation = self._quantised(held)
+        self.network = Network.from_config(config, dataset.shape)
+        self.optimiser = _optimiser(self.network, config)
+        self.state = _State()
+
+    @property
+    def epochs(self) -> int:
+        """Epochs in both arithmetics."""
+        return self.config.train.float_epochs + self.config.train.epochs
+
+    def start(self, *, resume: bool) -> None:
+        """Take up a checkpoint, or forget what is in the folder."""
+        if not (resume and self.folder.checkpoint.is_file()):
+            self.folder.clear()
+            return
+        saved = self.folder.load_state("checkpoint.pt")
+        _check_same(self.config, saved, self.folder)
+        self.network.load_state_dict(saved["network"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.batches.generator.set_state(saved["generator"])
+        values = {name: saved[name] for name in _State.__slots__}
+        self.state = _State(**{**values, "best_score": tuple(values["best_score"])})
+        self.progress.message(f"resuming after epoch {self.state.epoch} of {self.epochs}")
+
+    def fit(self) -> None:
+        """Train all epochs that are left."""
+        self.progress.start(f"training {self.config.name}", self.epochs * len(self.batches))
+        self.progress.advance(self.state.epoch * len(self.batches))
+        while self.state.epoch < self.epochs:
+            if not self.state.is_patient(self.config.train.early_stopping):
+                self.progress.message(f"stopped early after epoch {self.state.epoch}")
+                break
+            self._run_epoch()
+            self._checkpoint()
+
+    def _run_epoch(self) -> None:
+        began = time.perf_counter()
+        state, train = self.state, self.config.train
+        in_float = state.epoch < train.float_epochs
+        self.network.use("float" if in_float else "lattice")
+        note = _note(state.history[-1]) if state.history else ""
+        loss, accuracy = self._train_batches(note)
+        state.epoch += 1
+        score = self._validate()
+        if not in_float and score > state.best_score:
+            state.best_score, state.best_epoch = score, state.epoch
+            state.best = {k: v.clone() for k, v in self.network.state_dict().items()}
+        if in_float and state.epoch == train.float_epochs:
+            state.float_accuracy = self._test_accuracy()
+        seconds = time.perf_counter() - began
+        state.seconds += seconds
+        state.history.append(
+            {
+                "epoch": state.epoch,
+                "arithmetic": self.network.arithmetic,
+                "loss": loss,
+                "accuracy": accuracy,
+                "validation": score[0],
+                "seconds": round(seconds, 3),
+            }
+        )
+        self.folder.log(_note(state.history[-1]))
+
+    def _train_batches(self, note: str) -> tuple[float, float]:
+        """One pass over the training set: mean loss and accuracy on the way."""
+        self.network.train()
+        total, correct, count = 0.0, 0, 0
+        for step, (images, labels) in enumerate(self.batches):
+            for group in self.optimiser.param_groups:
+                group["lr"] = self._learning_rate(step)
+            logits = self.network.logits(images)
+            loss = F.cross_entropy(
+                logits, labels, label_smoothing=self.config.train.label_smoothing
+            )
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            total += float(loss.detach()) * len(labels)
+            correct += int((logits.detach().argmax(1) == labels).sum())
+            count += len(labels)
+            self.progress.advance(1, note)
+        return total / count, correct / count
+
+    def _learning_rate(self, step: int) -> float:
+        """Cosine to zero within the present phase, after a linear warm-up."""
+        train = self.config.train
+        in_float = self.state.epoch < train.float_epochs
+        first = 0 if in_float else train.float_epochs
+        epochs = train.float_epochs if in_float else train.epochs
+        done = (self.state.epoch - first) * len(self.batches) + step
+        warm_up = min(1.0, (done + 1) / WARM_UP_STEPS)
+        if train.schedule == "constant":
+            return train.learning_rate * warm_up
+        share = done / (epochs * len(self.batches))
+        return train.learning_rate * warm_up * 0.5 * (1.0 + math.cos(math.pi * share))
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[float, float]:
+        """Accuracy and negative loss on the validation set: larger is better."""
+        self.network.eval()
+        images, labels = self.validation
+        logits = torch.cat([self.network.logits(part) for part in images.split(1000)])
+        loss = float(F.cross_entropy(logits, labels))
+        return float((logits.argmax(1) == labels).double().mean()), -loss
+
+    def _test_accuracy(self) -> float:
+        images, labels = self._quantised(self.dataset.test)
+        return float((self.network.predict(images) == labels.numpy()).mean())
+
+    def _quantised(self, split: Split) -> tuple[Tensor, Tensor]:
+        pixels = quantise(
+            split.images,
+            pixel_bits=self.dataset.pixel_bits,
+            input_bits=self.config.data.input_bits,
+        )
+        return torch.from_numpy(pixels), torch.from_numpy(split.labels)
+
+    def _checkpoint(self) -> None:
+        self.folder.save_state(
+            "checkpoint.pt",
+            {
+                "config": dump_config(self.config),
+                "network": self.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "generator": self.batches.generator.get_state(),
+                **{name: getattr(self.state, name) for name in _State.__slots__},
+            },
+        )
+
+    def finish(self) -> None:
+        """Export the best network, check the graph on the test set, write the results."""
+        self.network.load_state_dict(self.state.best)
+        self.network.use("lattice")
+        self.network.eval()
+        graph = export(self.network)
+        images, labels = self._quantised(self.dataset.test)
+        predictions = self.network.predict(images)
+        exported = verify_export(self.network, graph, images, progress=self.progress)
+        save_graph(graph, self.folder.path)
+        self.folder.save_test(images.numpy(), labels.numpy(), predictions)
+        self.folder.save_state(
+            "model.pt",
+            {
+                "config": dump_config(self.config),
+                "shape": list(self.dataset.shape),
+                "network": self.state.best,
+            },
+        )
+        lattice = float((predictions == labels.numpy()).mean())
+        self._save_metrics(lattice, float((exported == labels.numpy()).mean()), len(labels))
+
+    def _save_metrics(self, lattice: float, exported: float, images: int) -> None:
+        state = self.state
+        metrics = {
+            "name": self.config.name,
+            "seed": self.config.seed,
+            "accuracy": {
+                "float": state.float_accuracy,
+                "lattice": lattice,
+                "exported": exported,
+            },
+            "test_images": images,
+            "validation": state.best_score[0],
+            "best_epoch": state.best_epoch,
+            "epochs": state.epoch,
+            "seconds": round(state.seconds, 1),
+            "history": state.history,
+        }
+        self.folder.save_metrics(metrics)
+        line = f"test accuracy {exported:.2%} on {images} images (epoch {state.best_epoch})"
+        self.folder.log(line)
+        self.progress.message(line)
+
+
+def verify_export(
+    network: Network, graph: Graph, inputs: Tensor, *, progress: Progress | None = None
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Run the graph's reference executor on inputs `[N, *shape]` against the network.
+
+    Returns:
+        The executor's predictions `[N]`.
+
+    Raises:
+        VerificationError: If any score of any input differs.
+    """
+    progress = progress or NullProgress()
+    progress.start("checking the exported graph", len(inputs))
+    predictions = []
+    first = 0
+    for trace in Executor(graph).batches(inputs.numpy(), batch=500):
+        count = len(trace.predictions)
+        with torch.no_grad():
+            scores = network(inputs[first : first + count]).numpy()
+        wrong = np.flatnonzero((scores != trace.scores).any(axis=1))
+        if wrong.size:
+            raise VerificationError(
+                f"the exported graph and PyTorch differ on input {first + int(wrong[0])} "
+                f"(and {wrong.size - 1} more of the same {count}); this is a defect of Spikeloom"
+            )
+        predictions.append(trace.predictions)
+        first += count
+        progress.advance(count)
+    return np.concatenate(predictions)
+
+
+def _optimiser(network: Network, config: Config) -> torch.optim.AdamW:
+    """AdamW that decays weights only, no thresholds, biases or gains."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1]},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    train = config.train
+    return torch.optim.AdamW(
+        groups, lr=train.learning_rate, weight_decay=train.weight_decay, fused=True
+    )
+
+
+def _note(entry: dict[str, Any]) -> str:
+    return (
+        f"epoch {entry['epoch']}: loss {entry['loss']:.4f}, training {entry['accuracy']:.2%}, "
+        f"validation {entry['validation']:.2%}"
+    )

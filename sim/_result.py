@@ -1,0 +1,164 @@
+"""What a verification found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_PLACES = {
+    "score": "score of class {index}",
+    "tlast": "tlast of score {index}",
+    "prediction": "predicted class",
+    "spike": "spike of neuron {index} of {place!r} at step {step}",
+    "membrane": "membrane of neuron {index} of {place!r} at step {step}",
+}
+_EVENTS = {
+    "unexpected": "{place} put out a beat that belongs to no inference",
+    "early": "the result was complete when only {index} input beats had been taken",
+    "missing": "{place!r} stopped at step {step}, neuron {index}: its other neurons never came",
+    "protocol": "beat {index} on {place} changed before it was taken",
+    "deadlock": "no progress any more, with {index} scores of the inference received",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """One difference between the hardware and the reference executor.
+
+    `step` and `index` are -1 where they have no meaning.
+    """
+
+    mode: str
+    kind: str
+    cycle: int
+    inference: int
+    place: str
+    step: int
+    index: int
+    got: int
+    expected: int
+
+    def __str__(self) -> str:
+        where = f"run {self.mode!r}, inference {self.inference}, cycle {self.cycle}"
+        names = {"index": self.index, "place": self.place, "step": self.step}
+        if self.kind in _EVENTS:
+            return f"{where}: {_EVENTS[self.kind].format(**names)}"
+        what = _PLACES[self.kind].format(**names)
+        return f"{where}: {what} must be {self.expected}, not {self.got}"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleStats:
+    """Mean and largest of a number of durations, in clock cycles."""
+
+    mean: float
+    max: int
+
+    @classmethod
+    def of(cls, report: Mapping[str, int]) -> CycleStats | None:
+        """Build from count, sum and max; None if nothing was measured."""
+        if not report["count"]:
+            return None
+        return cls(round(report["sum"] / report["count"], 2), report["max"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeResult:
+    """What one run of the harness found; see `docs/verification.md` for the modes."""
+
+    mode: str
+    inferences: int
+    cycles: int
+    scores_compared: int
+    spikes_compared: int
+    membranes_compared: int
+    mismatches: int
+    resets: int
+    deadlock: bool
+    latency: CycleStats | None
+    interval: CycleStats | None
+    wrong_predictions: dict[int, int]  # inference to the class that the hardware gave
+    first_mismatches: tuple[Mismatch, ...]
+
+    @classmethod
+    def of(cls, mode: str, report: Mapping[str, Any]) -> ModeResult:
+        """Build from the JSON of the harness."""
+        return cls(
+            mode=mode,
+            inferences=report["inferences"],
+            cycles=report["cycles"],
+            scores_compared=report["scores"],
+            spikes_compared=report["spikes"],
+            membranes_compared=report["membranes"],
+            mismatches=report["mismatches"],
+            resets=report["resets"],
+            deadlock=report["deadlock"],
+            latency=CycleStats.of(report["latency"]),
+            interval=CycleStats.of(report["interval"]),
+            wrong_predictions=dict(report["wrong_predictions"]),
+            first_mismatches=tuple(
+                Mismatch(mode=mode, **mismatch) for mismatch in report["first_mismatches"]
+            ),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is kept in `verify.json`."""
+        result = asdict(self)
+        del result["wrong_predictions"], result["first_mismatches"]
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyResult:
+    """The outcome of `verify`.
+
+    The counts `inferences`, `scores_compared`, `spikes_compared` and
+    `membranes_compared` are those of the isolated run over the whole test
+    set; `mismatches` is the sum over all runs.  `predictions_equal` counts the
+    samples for which hardware, reference executor and (where they are stored)
+    PyTorch predict the same class.
+    """
+
+    inferences: int
+    expected_inferences: int
+    spikes_compared: int
+    membranes_compared: int
+    scores_compared: int
+    mismatches: int
+    predictions_equal: int
+    accuracy: float | None
+    cycles_per_inference: CycleStats
+    interval_cycles: CycleStats | None
+    probe: bool
+    seed: int
+    simulator: str
+    modes: tuple[ModeResult, ...]
+    first_mismatches: tuple[Mismatch, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was compared and everything was equal."""
+        complete = self.inferences == self.expected_inferences
+        return complete and not self.mismatches and self.predictions_equal == self.inferences
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON of `spikeloom verify --json`."""
+        interval = self.interval_cycles
+        return {
+            "inferences": self.inferences,
+            "spikes_compared": self.spikes_compared,
+            "membranes_compared": self.membranes_compared,
+            "mismatches": self.mismatches,
+            "predictions_equal": self.predictions_equal,
+            "accuracy": self.accuracy,
+            "cycles_per_inference": asdict(self.cycles_per_inference),
+            "interval_cycles": None if interval is None else asdict(interval),
+            "passed": self.passed,
+            "scores_compared": self.scores_compared,
+            "probe": self.probe,
+            "seed": self.seed,
+            "simulator": self.simulator,
+            "modes": [mode.to_json() for mode in self.modes],
+            "first_mismatches": [str(mismatch) for mismatch in self.first_mismatches],
+        }

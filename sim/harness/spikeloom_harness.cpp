@@ -1,0 +1,450 @@
+// SPDX-FileCopyrightText: The Spikeloom developers
+// SPDX-License-Identifier: Apache-2.0
+
+#include "spikeloom_harness.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+
+#include "ports.h"
+
+namespace spikeloom {
+
+namespace {
+
+constexpr std::size_t kInputBeats = std::size_t{kBeats} * kFrames;
+constexpr unsigned kResetCycles = 4;
+constexpr std::uint64_t kDrainCycles = 1000;
+// One in so many inferences meets an output that is blocked until every queue is full.
+constexpr std::uint64_t kBlockedShare = 8;
+
+std::size_t neuron_steps(std::size_t layer) {
+  return std::size_t{kLayers[layer].neurons} * kTimeSteps;
+}
+
+// On the input while no beat is on offer.
+const std::array<std::uint8_t, kInputBytes> kGarbage = [] {
+  std::array<std::uint8_t, kInputBytes> bytes{};
+  bytes.fill(0xff);
+  return bytes;
+}();
+
+bool read_exactly(void* target, std::size_t size) {
+  return std::fread(target, 1, size, stdin) == size;
+}
+
+}  // namespace
+
+// --- Inference -------------------------------------------------------------------------------
+
+Inference::Inference(std::vector<std::uint8_t> record, std::size_t first_layer)
+    : record_(std::move(record)) {
+  std::size_t offset = record_size(kLayers.size());
+  for (std::size_t layer = first_layer; layer < kLayers.size(); ++layer) {
+    layer_offset_[layer] = offset;
+    offset += neuron_steps(layer) * (sizeof(std::uint8_t) + sizeof(std::int32_t));
+  }
+}
+
+std::size_t Inference::record_size(std::size_t first_layer) {
+  std::size_t size = kInputBeats * kInputBytes + kClasses * sizeof(std::int64_t) +
+                     sizeof(std::uint32_t);
+  for (std::size_t layer = first_layer; layer < kLayers.size(); ++layer) {
+    size += neuron_steps(layer) * (sizeof(std::uint8_t) + sizeof(std::int32_t));
+  }
+  return size;
+}
+
+template <class T>
+T Inference::load(std::size_t offset) const {
+  T value;
+  std::memcpy(&value, &record_[offset], sizeof value);  // the fields are not aligned
+  return value;
+}
+
+std::int64_t Inference::score(std::size_t index) const {
+  return load<std::int64_t>(kInputBeats * kInputBytes + index * sizeof(std::int64_t));
+}
+
+std::uint32_t Inference::prediction() const {
+  return load<std::uint32_t>(kInputBeats * kInputBytes + kClasses * sizeof(std::int64_t));
+}
+
+bool Inference::spike(std::size_t layer, std::size_t position) const {
+  return record_[layer_offset_[layer] + position] != 0;
+}
+
+std::int32_t Inference::membrane(std::size_t layer, std::size_t position) const {
+  return load<std::int32_t>(layer_offset_[layer] + neuron_steps(layer) +
+                            position * sizeof(std::int32_t));
+}
+
+// --- Window ----------------------------------------------------------------------------------
+
+const Inference* Window::find(std::uint64_t index) const {
+  const std::uint64_t slot = index - oldest_;
+  return index >= oldest_ && slot < inferences_.size() ? &inferences_[slot] : nullptr;
+}
+
+const Inference* Window::at(std::uint64_t index) {
+  while (find(index) == nullptr) {
+    if (!read_next()) {
+      return nullptr;
+    }
+  }
+  return find(index);
+}
+
+bool Window::read_next() {
+  if (ended_) {
+    return false;
+  }
+  std::uint32_t length = 0;
+  if (!read_exactly(&length, sizeof length)) {
+    throw std::runtime_error("the input stream broke off between two inferences");
+  }
+  if (length == 0) {
+    ended_ = true;
+    return false;
+  }
+  if (length != Inference::record_size(first_layer_)) {
+    throw std::runtime_error("an inference must have " +
+                             std::to_string(Inference::record_size(first_layer_)) +
+                             " bytes, not " + std::to_string(length));
+  }
+  std::vector<std::uint8_t> record(length);
+  if (!read_exactly(record.data(), length)) {
+    throw std::runtime_error("the input stream broke off within an inference");
+  }
+  inferences_.emplace_back(std::move(record), first_layer_);
+  return true;
+}
+
+void Window::retire() {
+  inferences_.pop_front();
+  ++oldest_;
+}
+
+// --- Counting --------------------------------------------------------------------------------
+
+void Ledger::add(const Mismatch& mismatch) {
+  ++mismatches;
+  if (first.size() < kKept) {
+    first.push_back(mismatch);
+  }
+}
+
+void Cycles::add(std::uint64_t cycles) {
+  ++count;
+  sum += cycles;
+  max = std::max(max, cycles);
+}
+
+void Harness::mismatch(const char* kind, std::uint64_t inference, const char* place,
+                       std::int64_t step, std::int64_t index, std::int64_t got,
+                       std::int64_t expected) {
+  ledger_.add({kind, cycle_, inference, place, step, index, got, expected});
+}
+
+// --- Clock, reset and the main loop ----------------------------------------------------------
+
+Harness::Harness(const Options& options, int argc, char** argv)
+    : options_(options),
+      context_(std::make_unique<VerilatedContext>()),
+      random_(options.seed),
+      window_(options.first_layer) {
+  context_->commandArgs(argc, argv);
+  // Registers and memories start with random bits, so that a missing reset shows.
+  context_->randReset(2);
+  context_->randSeed(1 + static_cast<int>(options.seed % 0x7ffffffe));
+  model_ = std::make_unique<Model>(context_.get());
+}
+
+Harness::~Harness() { model_->final(); }
+
+void Harness::run() {
+  reset(kResetCycles);
+  while (!deadlock_ && window_.at(output_.inference) != nullptr) {
+    if (reset_at_ != 0 && cycle_ >= reset_at_) {
+      interrupt();
+    }
+    drive();
+    cycle();
+    if (context_->gotFinish()) {
+      throw std::runtime_error("the design called $finish");
+    }
+    if (cycle_ - last_progress_ > options_.watchdog) {
+      report_deadlock();
+    }
+  }
+  drain();
+}
+
+void Harness::cycle() {
+  model_->clk_i = 0;
+  model_->eval();
+  check();
+  model_->clk_i = 1;
+  model_->eval();
+  context_->timeInc(1);
+  ++cycle_;
+}
+
+void Harness::reset(unsigned cycles) {
+  model_->rst_ni = 0;
+  model_->s_axis_tvalid = 0;
+  model_->m_axis_tready = 0;
+  for (unsigned i = 0; i < cycles; ++i) {
+    cycle();
+  }
+  model_->rst_ni = 1;
+  last_progress_ = cycle_;
+}
+
+// Reset in mid-stream: what was in flight is lost and enters once more.
+void Harness::interrupt() {
+  ++resets_;
+  reset_at_ = 0;
+  reset(1 + static_cast<unsigned>(below(kResetCycles)));
+  const Cursor restart{window_.oldest(), 0};
+  input_ = output_ = restart;
+  probes_.fill(restart);
+  offering_ = held_ = false;
+  blocked_until_ = 0;
+  started_.clear();
+  last_result_ = 0;
+}
+
+// A result beyond the last one must not appear.
+void Harness::drain() {
+  offering_ = false;
+  model_->s_axis_tvalid = 0;
+  model_->m_axis_tready = 1;
+  for (std::uint64_t i = 0; !deadlock_ && i < std::min(kDrainCycles, options_.watchdog); ++i) {
+    cycle();
+  }
+}
+
+void Harness::report_deadlock() {
+  deadlock_ = true;
+  mismatch("deadlock", output_.inference, "m_axis", -1, static_cast<std::int64_t>(output_.position),
+           0, 0);
+}
+
+// --- Driving ---------------------------------------------------------------------------------
+
+bool Harness::chance(double probability) {
+  return probability > 0.0 && static_cast<double>(random_() >> 11) * 0x1p-53 < probability;
+}
+
+std::uint64_t Harness::below(std::uint64_t limit) { return random_() % limit; }
+
+void Harness::drive() {
+  drive_input();
+  model_->m_axis_tready = cycle_ >= blocked_until_ && !chance(stall_now_);
+}
+
+bool Harness::may_offer() {
+  const bool waits = options_.isolated && input_.inference != window_.oldest();
+  return !waits && window_.at(input_.inference) != nullptr && !chance(idle_now_);
+}
+
+void Harness::drive_input() {
+  if (!offering_) {
+    offering_ = may_offer();
+  }
+  const std::uint8_t* bytes =
+      offering_ ? window_.at(input_.inference)->beat(input_.position) : kGarbage.data();
+  write_bytes(model_->s_axis_tdata, bytes, kInputBytes);
+  model_->s_axis_tvalid = offering_;
+  // Without tvalid, tlast is up: a design that looks at it all the same will fail.
+  model_->s_axis_tlast = !offering_ || (input_.position + 1) % kBeats == 0;
+}
+
+// Cycles that an inference has taken so far, on average.
+std::uint64_t Harness::typical_inference() const {
+  return cycle_ / (window_.oldest() + 1) + kInputBeats + kClasses;
+}
+
+// Each inference is smooth, stuttering or slow, and perhaps interrupted.
+void Harness::begin_inference() {
+  started_.push_back(cycle_);
+  const auto draw = [this](double share) {
+    const std::array<double, 3> shares{0.0, share, 0.9};
+    return share > 0.0 ? shares[below(shares.size())] : 0.0;
+  };
+  idle_now_ = draw(options_.idle);
+  stall_now_ = draw(options_.stall);
+  if (options_.stall > 0.0 && below(kBlockedShare) == 0) {
+    blocked_until_ = cycle_ + below(std::min(3 * typical_inference(), options_.watchdog / 4));
+  }
+  if (input_.inference >= planned_) {
+    planned_ = input_.inference + 1;  // an inference is interrupted once: the run goes on
+    if (chance(options_.reset)) {
+      reset_at_ = cycle_ + 1 + below(2 * typical_inference());
+    }
+  }
+}
+
+// --- Checking --------------------------------------------------------------------------------
+
+void Harness::check() {
+  if (!model_->rst_ni) {
+    return;
+  }
+  check_input();
+  check_probes();
+  check_output();
+}
+
+void Harness::check_input() {
+  if (!offering_ || !model_->s_axis_tready) {
+    return;
+  }
+  last_progress_ = cycle_;
+  offering_ = false;
+  if (input_.position == 0) {
+    begin_inference();
+  }
+  if (++input_.position == kInputBeats) {
+    input_ = {input_.inference + 1, 0};
+  }
+}
+
+const Inference* Harness::expected(const Cursor& cursor) const {
+  const bool entered = cursor.inference - window_.oldest() < started_.size();
+  return entered ? window_.find(cursor.inference) : nullptr;
+}
+
+void Harness::check_probes() {
+  visit_probes(*model_, [this](std::size_t layer, bool valid, const auto& spikes,
+                               const auto& membranes) {
+    if (valid) {
+      last_progress_ = cycle_;
+      if (layer >= options_.first_layer) {
+        check_probe(layer, spikes, membranes);
+      }
+    }
+  });
+}
+
+template <class Spikes, class Membranes>
+void Harness::check_probe(std::size_t layer, const Spikes& spikes, const Membranes& membranes) {
+  const Layer& info = kLayers[layer];
+  Cursor& cursor = probes_[layer];
+  const Inference* inference = expected(cursor);
+  if (inference == nullptr) {
+    mismatch("unexpected", cursor.inference, info.name, -1, -1, 0, 0);
+    return;
+  }
+  const std::size_t step = cursor.position / info.neurons;
+  const std::size_t neuron = cursor.position % info.neurons;
+  const auto count = static_cast<unsigned>(std::min<std::size_t>(info.lanes, info.neurons - neuron));
+  for (unsigned lane = 0; lane < count; ++lane) {
+    const std::size_t position = cursor.position + lane;
+    const auto spike = static_cast<bool>(read_field(spikes, lane, 1));
+    const std::int64_t membrane =
+        read_signed(membranes, lane * info.membrane_bits, info.membrane_bits);
+    const auto differs = [&](const char* kind, std::int64_t got, std::int64_t wanted) {
+      mismatch(kind, cursor.inference, info.name, static_cast<std::int64_t>(step),
+               static_cast<std::int64_t>(neuron + lane), got, wanted);
+    };
+    if (spike != inference->spike(layer, position)) {
+      differs("spike", spike, !spike);
+    }
+    if (membrane != inference->membrane(layer, position)) {
+      differs("membrane", membrane, inference->membrane(layer, position));
+    }
+  }
+  ledger_.spikes += count;
+  ledger_.membranes += count;
+  cursor.position += count;
+  if (cursor.position == neuron_steps(layer)) {
+    cursor = {cursor.inference + 1, 0};
+  }
+}
+
+void Harness::check_output() {
+  const bool valid = model_->m_axis_tvalid;
+  const Beat beat{read_signed(model_->m_axis_tdata, 0, kScoreBits),
+                  static_cast<std::uint32_t>(model_->m_axis_tuser),
+                  static_cast<bool>(model_->m_axis_tlast)};
+  check_held(valid, beat);
+  held_ = valid && !model_->m_axis_tready;
+  offered_ = beat;
+  if (valid && model_->m_axis_tready) {
+    last_progress_ = cycle_;
+    check_beat(beat);
+  }
+}
+
+// AXI4-Stream: a beat on offer stays, unchanged, until it is taken.
+void Harness::check_held(bool valid, const Beat& beat) {
+  if (held_ && (!valid || beat != offered_)) {
+    mismatch("protocol", output_.inference, "m_axis", -1,
+             static_cast<std::int64_t>(output_.position), beat.score, offered_.score);
+  }
+}
+
+void Harness::check_beat(const Beat& beat) {
+  const std::uint64_t number = output_.inference;
+  const auto position = static_cast<std::int64_t>(output_.position);
+  const Inference* inference = expected(output_);
+  if (inference == nullptr) {
+    mismatch("unexpected", number, "m_axis", -1, position, beat.score, 0);
+    return;
+  }
+  const bool last = output_.position + 1 == kClasses;
+  ++ledger_.scores;
+  if (beat.score != inference->score(output_.position)) {
+    mismatch("score", number, "m_axis", -1, position, beat.score,
+             inference->score(output_.position));
+  }
+  if (beat.last != last) {
+    mismatch("tlast", number, "m_axis", -1, position, beat.last, last);
+  }
+  ++output_.position;
+  if (last) {
+    ++ledger_.predictions;
+    if (beat.prediction != inference->prediction()) {
+      mismatch("prediction", number, "m_axis", -1, -1, beat.prediction, inference->prediction());
+      ledger_.wrong_predictions.emplace_back(number, beat.prediction);
+    }
+    complete();
+  }
+}
+
+void Harness::complete() {
+  check_probes_done();
+  if (input_.inference <= output_.inference) {
+    mismatch("early", output_.inference, "m_axis", -1, static_cast<std::int64_t>(input_.position),
+             0, 0);
+    input_ = {output_.inference + 1, 0};
+    offering_ = false;
+  }
+  latency_.add(cycle_ - started_.front() + 1);
+  if (last_result_ != 0) {
+    interval_.add(cycle_ - last_result_);
+  }
+  last_result_ = cycle_;
+  started_.pop_front();
+  window_.retire();
+  output_ = {output_.inference + 1, 0};
+}
+
+// The result of an inference depends on its last neuron, so every probe is past it by now.
+void Harness::check_probes_done() {
+  for (std::size_t layer = options_.first_layer; layer < kLayers.size(); ++layer) {
+    Cursor& cursor = probes_[layer];
+    if (cursor.inference <= output_.inference) {
+      mismatch("missing", cursor.inference, kLayers[layer].name,
+               static_cast<std::int64_t>(cursor.position / kLayers[layer].neurons),
+               static_cast<std::int64_t>(cursor.position % kLayers[layer].neurons), 0, 0);
+      cursor = {output_.inference + 1, 0};
+    }
+  }
+}
+
+}  // namespace spikeloom

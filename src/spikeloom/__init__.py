@@ -1,0 +1,20 @@
+"""Spikeloom: spiking neural networks, from training to a running FPGA.
+
+The steps, most of them also a command of the same name:
+
+    run = spikeloom.train("examples/digits.toml")
+    out = spikeloom.build(run, board="ulx3s")
+    spikeloom.verify(out, probe=True)
+    spikeloom.synth(out)
+    spikeloom.report(out)
+
+Importing this package imports neither PyTorch nor any tool.
+"""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+from spikeloom._api import bench, build, list_boards, report, synth, train, verify
+
+__all__ = ["__version__", "bench", "build", "list_boards", "report", "synth", "train", "verify"]

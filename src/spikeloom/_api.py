@@ -1,0 +1,245 @@
+"""The steps as plain functions on the objects of the parts.
+
+Every part is imported where it is used: `import spikeloom` is quick, and only
+`train` imports PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spikeloom.ir import ConfigError, Graph, NullProgress, Progress
+
+if TYPE_CHECKING:
+    from spikeloom._report import Report
+    from spikeloom.boards import Board, SynthResult
+    from spikeloom.codegen import BuildOptions, Manifest
+    from spikeloom.sim import BenchResult, VerifyResult
+
+
+def train(
+    config: Path,
+    *,
+    out: Path | None = None,
+    data_dir: Path | None = None,
+    resume: bool = True,
+    progress: Progress | None = None,
+) -> Path:
+    """Train the network that `config` (TOML) describes and return its run folder.
+
+    Args:
+        config: The configuration file.
+        out: The run folder; `runs/NAME` by default.
+        data_dir: Where the files of the data set are, if they are not built in.
+        resume: Go on from an unfinished checkpoint of the same configuration.
+        progress: What shows how far it is.
+
+    Raises:
+        ConfigError: If the configuration has a wrong key, type or value.
+        DataError: If a data file is missing or truncated.
+    """
+    from spikeloom.model import load_config
+    from spikeloom.model import train as train_model
+
+    settings = load_config(config)
+    run = out or Path("runs") / settings.name
+    shown = progress or NullProgress()
+    return train_model(settings, run=run, data_dir=data_dir, resume=resume, progress=shown)
+
+
+def build(
+    source: Path | Graph,
+    out: Path | None = None,
+    *,
+    board: str | None = None,
+    options: BuildOptions | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Turn a trained run or a graph into the output folder of a design.
+
+    The folder holds the RTL with its memories, a test bench, the graph, the
+    vectors that `verify` uses, synthesis scripts and a manifest with the
+    digest of every file.  It is written as a whole or not at all.
+
+    Args:
+        source: A run folder, a graph folder, a graph.json file or a graph.
+        out: The output folder, `out/NAME` by default; an earlier output is
+            replaced, anything else is refused.
+        board: The board to prepare synthesis for.
+        options: Lanes and ports that are pinned, over those of the run's
+            [hardware] table.
+        progress: What shows how far it is.
+
+    Raises:
+        BuildError: If the graph cannot be built or `out` cannot be written.
+        GraphError: If the graph breaks a rule.
+        ConfigError: If a layer, a board or a source is unknown.
+        DataError: If the run's test set is missing or truncated.
+    """
+    from spikeloom._build import build_folder
+
+    return build_folder(source, out, board=board, options=options, progress=progress)
+
+
+def parse_options(
+    knobs: Mapping[str, Sequence[str]], input_lanes: int | None = None
+) -> BuildOptions:
+    """Read the build options of the command line: `LAYER=N` texts by knob.
+
+    Raises:
+        ConfigError: If a text is not of that form, or names a layer twice.
+    """
+    from spikeloom._options import parse_options as parse
+
+    return parse(knobs, input_lanes)
+
+
+def verify(
+    out: Path,
+    *,
+    probe: bool = False,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> VerifyResult:
+    """Take the vectors of `out` through its RTL and compare with the reference executor.
+
+    Every score and prediction is compared, and with `probe` every spike and
+    membrane of every layer at every time step.  The result is also left in
+    `out`/verify.json for the report.
+
+    Raises:
+        BuildError: If `out` is no output folder.
+        ToolError: If the simulator is missing or fails.
+        VerificationError: If the comparison could not be made.
+    """
+    from spikeloom.sim import verify as verify_rtl
+
+    return verify_rtl(out, probe=probe, limit=limit, progress=progress or NullProgress())
+
+
+def bench(out: Path, *, progress: Progress | None = None) -> BenchResult:
+    """Run the cocotb bench of `out`: stalls, resets and extremes on its streams.
+
+    Raises:
+        BuildError: If `out` is no output folder.
+        ToolError: If the simulator is missing.
+        VerificationError: If the bench did not come to run; a failed test is
+            part of the result.
+    """
+    from spikeloom.sim import run_bench
+
+    (progress or NullProgress()).start("compiling and running the cocotb bench")
+    return run_bench(out)
+
+
+def synth(
+    out: Path,
+    *,
+    boards: Sequence[str] = (),
+    seed: int = 1,
+    core_only: bool = False,
+    progress: Progress | None = None,
+) -> tuple[SynthResult, ...]:
+    """Synthesise `out` for each board, by default the one it was built for.
+
+    Args:
+        out: An output folder.
+        boards: Names of boards.
+        seed: Seed of the placement.
+        core_only: Leave the board's pins and serial port out, to measure the
+            network alone.
+        progress: What shows how far it is.
+
+    Raises:
+        ConfigError: If a board is unknown, or none is given and none was built for.
+        ResourceError: If the design exceeds a board.
+        ToolError: If a tool is missing or fails.
+    """
+    from spikeloom.boards import synthesise
+
+    names = tuple(boards) or (read_manifest(out).board,)
+    chosen = [name for name in names if name is not None]
+    if not chosen:
+        valid = ", ".join(board.name for board in list_boards())
+        raise ConfigError(f"{out} was built for no board; choose one with --board: {valid}")
+    _check_boards(chosen)
+    shown = progress or NullProgress()
+    return tuple(
+        synthesise(out, board=name, seed=seed, core_only=core_only, progress=shown)
+        for name in chosen
+    )
+
+
+def _check_boards(names: Sequence[str]) -> None:
+    """Find a wrong name before the first of several long syntheses."""
+    from spikeloom.boards import load_board
+
+    for name in names:
+        load_board(name)
+
+
+def report(out: Path, *, board: str | None = None, progress: Progress | None = None) -> Report:
+    """Return what each layer of `out` costs, from what is known so far.
+
+    Raises:
+        BuildError: If `out` is no output folder.
+        ConfigError: If `board` is unknown or `out` was not synthesised for it.
+    """
+    from spikeloom._report import make_report
+
+    manifest = read_manifest(out)
+    return make_report(out, manifest, board=board, progress=progress or NullProgress())
+
+
+def list_boards() -> tuple[Board, ...]:
+    """Return the supported boards."""
+    from spikeloom.boards import list_boards as known_boards
+
+    return known_boards()
+
+
+def describe_board(board: Board) -> dict[str, str | float]:
+    """Return what `spikeloom boards --json` tells of a board."""
+    return {
+        "name": board.name,
+        "title": board.title,
+        "family": str(board.family),
+        "device": board.device,
+        "support": str(board.support),
+        "clock_mhz": board.clock_mhz,
+        "lut": board.resources.lut,
+        "ff": board.resources.ff,
+        "bram": board.resources.bram,
+        "dsp": board.resources.dsp,
+    }
+
+
+def describe_bench(result: BenchResult) -> dict[str, Any]:
+    """Return what `spikeloom verify --bench --json` tells of the cocotb bench."""
+    return {
+        "passed": result.passed,
+        "simulator": result.simulator,
+        "tests": list(result.tests),
+        "failures": result.failures,
+        "log": str(result.log),
+    }
+
+
+def read_manifest(out: Path) -> Manifest:
+    """Return the manifest of an output folder.
+
+    Raises:
+        BuildError: If `out` is no output folder, or of another version.
+    """
+    from spikeloom.codegen import load_manifest
+
+    return load_manifest(out)
+
+
+def read_metrics(run: Path) -> Mapping[str, Any]:
+    """Return what training measured (nothing, if the run has no metrics.json)."""
+    from spikeloom._results import read_result
+
+    return read_result(run / "metrics.json") or {}

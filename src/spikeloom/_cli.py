@@ -1,0 +1,213 @@
+"""The command line: `spikeloom train | build | verify | synth | report | boards`.
+
+Exit codes: 0 all well, 1 a check failed (hardware and reference differ), 2 the
+user can mend it (the message says how), 130 interrupted.  With `--json`
+standard output is one JSON value and nothing else; progress and messages go
+to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import spikeloom
+from spikeloom import _api, _tables
+from spikeloom._console import shown_progress
+from spikeloom.ir import Progress, SpikeloomError, VerificationError
+
+EXIT_CHECK_FAILED = 1
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Spiking neural networks on FPGAs: from training to a verified bitstream.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
+OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder made by `build`.")]
+
+
+def main() -> None:
+    """Run the command line (the `spikeloom` program)."""
+    app()
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, soft_wrap=True)
+
+
+def _complain(text: str) -> None:
+    _stderr().print(text, markup=False, highlight=False)
+
+
+@contextmanager
+def _session(when_interrupted: str) -> Iterator[Progress]:
+    """Yield the progress of one command, and turn its errors into exit codes."""
+    try:
+        with shown_progress(_stderr()) as progress:
+            yield progress
+    except VerificationError as error:
+        _complain(f"check failed: {error}")
+        raise typer.Exit(EXIT_CHECK_FAILED) from error
+    except SpikeloomError as error:
+        _complain(f"error: {error}")
+        raise typer.Exit(EXIT_USER_ERROR) from error
+    except KeyboardInterrupt as error:
+        _complain(f"interrupted: {when_interrupted}")
+        raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def _print(as_json: bool, value: object, table: _tables.Renderable) -> None:
+    """Print a result on standard output, as JSON or as a table."""
+    if as_json:
+        typer.echo(json.dumps(value, indent=2))
+    else:
+        Console().print(table)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"spikeloom {spikeloom.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version)
+    ] = False,
+) -> None:
+    """Spiking neural networks on FPGAs: from training to a verified bitstream."""
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="Network and training.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/NAME].")] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="SPIKELOOM_DATA", help="Folder of the data set's idx files."),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start afresh, even where a checkpoint could resume.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a network; an interrupted run goes on where it stopped."""
+    kept = "the last checkpoint is kept; run the same command again to go on from it"
+    with _session(kept) as progress:
+        run = _api.train(config, out=out, data_dir=data_dir, resume=not restart, progress=progress)
+        metrics = _api.read_metrics(run)
+    _print(as_json, {"run": str(run), **metrics}, _tables.of_training(run, metrics))
+
+
+@app.command()
+def build(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|GRAPH", help="Run folder, graph folder or graph.json.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Output folder [default: out/NAME].")] = None,
+    board: Annotated[str | None, typer.Option(help="Board to prepare synthesis for.")] = None,
+    lanes: Annotated[
+        list[str] | None, typer.Option(metavar="LAYER=N", help="Outputs of a layer per cycle.")
+    ] = None,
+    event_ports: Annotated[
+        list[str] | None, typer.Option(metavar="LAYER=N", help="Events a layer takes per cycle.")
+    ] = None,
+    neuron_lanes: Annotated[
+        list[str] | None, typer.Option(metavar="LAYER=N", help="Neurons a layer updates per cycle.")
+    ] = None,
+    input_lanes: Annotated[
+        int | None, typer.Option(help="Input values per beat of the input stream.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn a trained run or a graph into Verilog, test bench and synthesis scripts."""
+    with _session("nothing was written, an earlier output is untouched") as progress:
+        knobs = {"lanes": lanes, "event_ports": event_ports, "neuron_lanes": neuron_lanes}
+        pinned = {knob: texts or [] for knob, texts in knobs.items()}
+        options = _api.parse_options(pinned, input_lanes)
+        folder = _api.build(source, out, board=board, options=options, progress=progress)
+        manifest = json.loads(_api.read_manifest(folder).to_json())
+    _print(as_json, {"out": str(folder), **manifest}, _tables.of_build(folder, manifest))
+
+
+@app.command()
+def verify(
+    out: OutArgument,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Compare every spike and membrane of every layer.")
+    ] = False,
+    bench: Annotated[
+        bool, typer.Option("--bench", help="Run the folder's cocotb bench too.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Take only the first LIMIT inferences.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the test set through the RTL and compare it with the reference, bit by bit."""
+    kept = f"the compiled simulation in {out} is kept; run the same command again"
+    with _session(kept) as progress:
+        result = _api.verify(out, probe=probe, limit=limit, progress=progress)
+        benched = _api.bench(out, progress=progress) if bench else None
+    value = result.to_json() | ({"bench": _api.describe_bench(benched)} if benched else {})
+    _print(as_json, value, _tables.of_verification(value))
+    if not result.passed or (benched and not benched.passed):
+        _complain(f"check failed: hardware and reference differ; see {out / 'verify.json'}")
+        raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+@app.command()
+def synth(
+    out: OutArgument,
+    board: Annotated[
+        list[str] | None, typer.Option(help="Board; may be repeated [default: that of the build].")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the placement.")] = 1,
+    core_only: Annotated[
+        bool, typer.Option("--core-only", help="Leave pins and serial port out, to measure.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Synthesise, place and route into a bitstream; no multiplier is allowed anywhere."""
+    with _session("the boards already finished are kept; run again for the others") as progress:
+        results = _api.synth(
+            out, boards=board or (), seed=seed, core_only=core_only, progress=progress
+        )
+    values = [result.to_json() for result in results]
+    value = values[0] if len(values) == 1 else values
+    _print(as_json, value, _tables.of_synthesis(values))
+
+
+@app.command()
+def report(
+    out: OutArgument,
+    board: Annotated[
+        str | None, typer.Option(help="Whose synthesis to show [default: that of the build].")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what each layer costs: memory, logic, cycles, spikes, energy."""
+    with _session("nothing was changed") as progress:
+        result = _api.report(out, board=board, progress=progress)
+    _print(as_json, result.to_json(), _tables.of_report(result))
+
+
+@app.command()
+def boards(as_json: JsonOption = False) -> None:
+    """List the supported boards, and how far each is supported."""
+    with _session("nothing was changed"):
+        found = _api.list_boards()
+    values = [_api.describe_board(board) for board in found]
+    _print(as_json, values, _tables.of_boards(values))

@@ -1,0 +1,128 @@
+"""Build options from the command line and from the [hardware] table of a run."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from spikeloom.codegen import BuildOptions, LayerOptions
+from spikeloom.ir import ConfigError, Graph, Neurons
+
+KNOBS = tuple(field.name for field in fields(LayerOptions))
+
+
+def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:
+    """Say that `name` is no `what`, with the nearest valid name or all of them."""
+    names = sorted(valid)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else "valid are " + ", ".join(names)
+    return f"{what} {name!r} is unknown; {hint}"
+
+
+def merge_options(options: BuildOptions, defaults: BuildOptions) -> BuildOptions:
+    """Return `options`, with `defaults` for what they leave open."""
+    names = {**defaults.layers, **options.layers}
+    layers = {
+        name: _merge_layer(options.layers.get(name), defaults.layers.get(name)) for name in names
+    }
+    lanes = options.input_lanes
+    return BuildOptions(layers=layers, input_lanes=defaults.input_lanes if lanes is None else lanes)
+
+
+def _merge_layer(options: LayerOptions | None, defaults: LayerOptions | None) -> LayerOptions:
+    values: dict[str, int | None] = {}
+    for knob in KNOBS:
+        pinned = getattr(options, knob, None)
+        values[knob] = getattr(defaults, knob, None) if pinned is None else pinned
+    return LayerOptions(**values)
+
+
+def check_layers(options: BuildOptions, graph: Graph) -> None:
+    """Check that every layer with options is a neuron group of `graph`.
+
+    Raises:
+        ConfigError: If one is not; the message names the nearest.
+    """
+    groups = [node.name for node in graph.nodes if isinstance(node, Neurons)]
+    for name in options.layers:
+        if name not in groups:
+            raise ConfigError(unknown_name("layer", name, groups))
+
+
+def parse_options(
+    knobs: Mapping[str, Iterable[str]], input_lanes: int | None = None
+) -> BuildOptions:
+    """Read the repeated `LAYER=N` of the command line, given by knob of `LayerOptions`.
+
+    Raises:
+        ConfigError: If a text is not of that form, or names a layer twice.
+    """
+    layers: dict[str, dict[str, int]] = {}
+    for knob, texts in knobs.items():
+        for text in texts:
+            layer, number = _assignment(knob, text)
+            if knob in layers.setdefault(layer, {}):
+                raise ConfigError(f"{_flag(knob)} names layer {layer!r} twice; give it once")
+            layers[layer][knob] = number
+    options = {name: LayerOptions(**values) for name, values in layers.items()}
+    return BuildOptions(layers=options, input_lanes=input_lanes)
+
+
+def _assignment(knob: str, text: str) -> tuple[str, int]:
+    layer, _, number = text.partition("=")
+    if not (layer and number.isdecimal() and int(number)):
+        raise ConfigError(f"{_flag(knob)} must be LAYER=NUMBER such as hidden=16, not {text!r}")
+    return layer, int(number)
+
+
+def _flag(knob: str) -> str:
+    return "--" + knob.replace("_", "-")
+
+
+def options_of_run(run: Path) -> BuildOptions:
+    """Read the [hardware] table of `run`/config.toml (nothing pinned without one).
+
+    Raises:
+        ConfigError: If the file is no TOML or the table has a wrong key or value.
+    """
+    path = run / "config.toml"
+    if not path.is_file():
+        return BuildOptions()
+    try:
+        return _from_table(tomllib.loads(path.read_text(encoding="utf-8")).get("hardware", {}))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _from_table(table: Mapping[str, Any]) -> BuildOptions:
+    _check_table("hardware", table, ("input_lanes", "layers"))
+    layers = table.get("layers", {})
+    _check_table("hardware.layers", layers, layers)
+    for name, knobs in layers.items():
+        _check_table(f"hardware.layers.{name}", knobs, KNOBS)
+        for knob, value in knobs.items():
+            _check_positive(f"hardware.layers.{name}.{knob}", value)
+    lanes = table.get("input_lanes")
+    if lanes is not None:
+        _check_positive("hardware.input_lanes", lanes)
+    options = {name: LayerOptions(**knobs) for name, knobs in layers.items()}
+    return BuildOptions(layers=options, input_lanes=lanes)
+
+
+def _check_table(where: str, table: object, keys: Iterable[str]) -> None:
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where} must be a table, not {table!r}")
+    for key in table:
+        if key not in keys:
+            raise ConfigError(unknown_name(f"key of [{where}]", key, keys))
+
+
+def _check_positive(where: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{where} must be a positive integer, not {value!r}")

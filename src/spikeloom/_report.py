@@ -1,0 +1,151 @@
+"""What a build costs, layer by layer: memory, logic, cycles, spikes, energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from spikeloom._activity import activity_of
+from spikeloom._results import read_result
+from spikeloom.boards import REST, Resources, layer_resources
+from spikeloom.codegen import Manifest, ManifestLayer
+from spikeloom.ir import Activity, ConfigError, Progress
+
+PICOJOULES_PER_ADDITION = 0.9  # 45 nm, the constant of the literature
+ENERGY_NOTE = (
+    "Energy is an operation count, not a measured power: "
+    "synaptic operations x 0.9 pJ, an addition in 45 nm."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReport:
+    """One layer, or the total of a design; None is what is not known (yet).
+
+    `memory_bits` counts weights and membranes. `lut`, `ff` and `bram` are as
+    synthesised: a layer's before packing and with the layers kept apart, the
+    total's those of the routed design with its board's serial port. `cycles`
+    are the mean busy clock cycles per inference in simulation; `spikes`,
+    `synops` and `energy_pj` are means per inference.
+    """
+
+    name: str
+    kind: str | None
+    engine: str | None
+    lanes: int | None
+    weight_bits: int | None
+    weights: int
+    memory_bits: int
+    lut: int | None
+    ff: int | None
+    bram: int | None
+    cycles: float | None
+    spikes: float
+    synops: float
+    energy_pj: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The report of one output folder; `board` is whose synthesis is shown, if any.
+
+    `rest` is the logic of the core in no layer: streams, encoder, readout.
+    """
+
+    name: str
+    board: str | None
+    layers: tuple[LayerReport, ...]
+    rest: Resources | None
+    total: LayerReport
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return {
+            "name": self.name,
+            "board": self.board,
+            "layers": [asdict(layer) for layer in self.layers],
+            "rest": self.rest.to_json() if self.rest else None,
+            "total": asdict(self.total),
+            "energy_note": ENERGY_NOTE,
+        }
+
+
+def make_report(out: Path, manifest: Manifest, *, board: str | None, progress: Progress) -> Report:
+    """Report on `out`; see `spikeloom.report`."""
+    chosen = _board_to_show(out, manifest.board, board)
+    activities = activity_of(out, manifest, progress)
+    logic = _layer_logic(out, chosen, progress)
+    cycles = (read_result(out / "verify.json") or {}).get("layer_cycles") or {}
+    layers = tuple(
+        _layer(layer, activities[layer.name], logic.get(layer.name), cycles.get(layer.name))
+        for layer in manifest.layers
+    )
+    total = _total(layers, out, chosen)
+    rest = logic.get(REST)
+    return Report(name=manifest.name, board=chosen, layers=layers, rest=rest, total=total)
+
+
+def _board_to_show(out: Path, built_for: str | None, asked: str | None) -> str | None:
+    """Return the board asked for, that of the build, or the first synthesised."""
+    names = (path.stem.removeprefix("synth-") for path in out.glob("synth-*.json"))
+    done = sorted(name for name in names if not name.endswith("-core"))
+    if asked is None:
+        return built_for if built_for in done else next(iter(done), None)
+    if asked not in done:
+        known = ", ".join(done) or "none yet"
+        raise ConfigError(
+            f"board must be one that {out} was synthesised for ({known}), not {asked!r}; "
+            f"run `spikeloom synth {out} --board {asked}`"
+        )
+    return asked
+
+
+def _layer_logic(out: Path, board: str | None, progress: Progress) -> Mapping[str, Resources]:
+    """Return the logic of each layer and of the rest by name, nothing before synthesis."""
+    return layer_resources(out, board, progress=progress) if board else {}
+
+
+def _layer(
+    layer: ManifestLayer, activity: Activity, logic: Resources | None, cycles: float | None
+) -> LayerReport:
+    return LayerReport(
+        name=layer.name,
+        kind=layer.kind,
+        engine=layer.engine,
+        lanes=layer.lanes,
+        weight_bits=layer.weight_bits,
+        weights=layer.weights,
+        memory_bits=layer.weights * layer.weight_bits + layer.neurons * layer.membrane_bits,
+        lut=logic.lut if logic else None,
+        ff=logic.ff if logic else None,
+        bram=logic.bram if logic else None,
+        cycles=cycles,
+        spikes=activity.spikes,
+        synops=activity.synops,
+        energy_pj=activity.synops * PICOJOULES_PER_ADDITION,
+    )
+
+
+def _total(layers: Sequence[LayerReport], out: Path, board: str | None) -> LayerReport:
+    """Add up the layers; logic and cycles are those of the whole design."""
+    synthesis = (read_result(out / f"synth-{board}.json") if board else None) or {}
+    verification = read_result(out / "verify.json") or {}
+    synops = sum(layer.synops for layer in layers)
+    return LayerReport(
+        name="total",
+        kind=None,
+        engine=None,
+        lanes=None,
+        weight_bits=None,
+        weights=sum(layer.weights for layer in layers),
+        memory_bits=sum(layer.memory_bits for layer in layers),
+        lut=synthesis.get("lut"),
+        ff=synthesis.get("ff"),
+        bram=synthesis.get("bram"),
+        cycles=verification.get("cycles_per_inference", {}).get("mean"),
+        spikes=sum(layer.spikes for layer in layers),
+        synops=synops,
+        energy_pj=synops * PICOJOULES_PER_ADDITION,
+    )

@@ -1,0 +1,171 @@
+"""Results as the tables that the terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spikeloom._report import ENERGY_NOTE, LayerReport, Report
+
+Renderable = RenderableType
+UNKNOWN = "-"
+
+
+def _number(value: float | str | None, digits: int = 1) -> str:
+    """Write a number with thousands apart, `-` where it is not known."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
+
+
+def _pairs(title: str, rows: Sequence[tuple[str, str]], note: str = "") -> RenderableType:
+    """Lay out named values, and a line that says what to do next."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    return Group(table, Text(note, style="dim")) if note else table
+
+
+def of_training(run: Path, metrics: Mapping[str, Any]) -> RenderableType:
+    """Show the plain values of a run's metrics."""
+    rows = [
+        (name.replace("_", " "), _number(value, 4))
+        for name, value in metrics.items()
+        if isinstance(value, int | float | str) and not isinstance(value, bool)
+    ]
+    return _pairs(f"Trained: {run}", rows, f"next: spikeloom build {run}")
+
+
+def _table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -> Table:
+    """Start a table of columns of text, then of numbers, that fits 80 characters."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in texts:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def of_build(out: Path, manifest: Mapping[str, Any]) -> RenderableType:
+    """Show the layers that were generated."""
+    columns = {
+        "neurons": "neurons",
+        "weights": "weights",
+        "weight_bits": "bits",
+        "membrane_bits": "membrane bits",
+        "lanes": "lanes",
+        "event_ports": "ports",
+    }
+    table = _table(f"Built: {out}", ("layer", "kind", "engine"), tuple(columns.values()))
+    for layer in manifest["layers"]:
+        cells = [_number(layer[name]) for name in columns]
+        table.add_row(layer["name"], layer["kind"], layer["engine"], *cells)
+    files = f"{len(manifest['files'])} files, top module {manifest['top']}"
+    return Group(table, Text(files), Text(f"next: spikeloom verify {out} --probe", style="dim"))
+
+
+def of_verification(result: Mapping[str, Any]) -> RenderableType:
+    """Show what was compared and whether it was equal."""
+    cycles = result["cycles_per_inference"]
+    verdict, colour = ("bit-exact", "green") if result["passed"] else ("DIFFERENT", "red")
+    accuracy = result["accuracy"]
+    rows = [
+        ("inferences", _number(result["inferences"])),
+        ("spikes compared", _number(result["spikes_compared"])),
+        ("membranes compared", _number(result["membranes_compared"])),
+        ("mismatches", _number(result["mismatches"])),
+        ("predictions equal", _number(result["predictions_equal"])),
+        ("accuracy", UNKNOWN if accuracy is None else f"{100 * accuracy:.2f} %"),
+        ("cycles per inference", f"{_number(cycles['mean'])} mean, {_number(cycles['max'])} max"),
+    ]
+    bench = result.get("bench")
+    if bench:
+        passed = len(bench["tests"]) - len(bench["failures"])
+        rows.append(("cocotb tests passed", f"{passed} of {len(bench['tests'])}"))
+    differences = [Text(line) for line in result["first_mismatches"]]
+    table = _pairs("RTL against the reference", rows)
+    return Group(table, *differences, Text(verdict, style=f"bold {colour}"))
+
+
+def of_synthesis(results: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Show one row per board, and what is to be known about each."""
+    table = _table("Synthesis", ("board",), ("LUT", "FF", "BRAM", "DSP", "Fmax MHz"))
+    table.add_column("bitstream", overflow="fold")
+    for result in results:
+        cells = [_number(result[name]) for name in ("lut", "ff", "bram", "dsp", "fmax_mhz")]
+        table.add_row(result["board"], *cells, Text(result["bitstream"] or "none"))
+    notes = [Text(f"{result['board']}: {result['note']}") for result in results if result["note"]]
+    return Group(table, *notes)
+
+
+def of_report(report: Report) -> RenderableType:
+    """Show the hardware of each layer, and below what an inference takes."""
+    for_board = f" on {report.board}" if report.board else ""
+    numbers = ("lanes", "bits", "weights", "memory bits", "LUT", "FF", "BRAM")
+    hardware = _table(f"{report.name}: hardware{for_board}", ("layer", "kind", "engine"), numbers)
+    columns = ("cycles", "spikes", "synaptic operations", "energy pJ")
+    inference = _table("Mean of one inference", ("layer",), columns)
+    for layer in report.layers:
+        hardware.add_row(*_hardware_cells(layer))
+        inference.add_row(*_inference_cells(layer))
+    if report.rest:
+        logic = (report.rest.lut, report.rest.ff, report.rest.bram)
+        hardware.add_row("rest", *[""] * 6, *(_number(number) for number in logic))
+    for table in (hardware, inference):
+        table.add_section()
+    hardware.add_row(*_hardware_cells(report.total), style="bold")
+    inference.add_row(*_inference_cells(report.total), style="bold")
+    notes = (Text(note, style="dim") for note in _notes(report))
+    return Group(hardware, inference, *notes)
+
+
+def _hardware_cells(layer: LayerReport) -> list[str]:
+    numbers = (
+        layer.lanes,
+        layer.weight_bits,
+        layer.weights,
+        layer.memory_bits,
+        layer.lut,
+        layer.ff,
+        layer.bram,
+    )
+    texts = (layer.name, layer.kind or "", layer.engine or "")
+    return [*texts, *(_number(number) for number in numbers)]
+
+
+def _inference_cells(layer: LayerReport) -> list[str]:
+    numbers = (layer.cycles, layer.spikes, layer.synops, layer.energy_pj)
+    return [layer.name, *(_number(number) for number in numbers)]
+
+
+def _notes(report: Report) -> Iterator[str]:
+    if report.board is None:
+        yield "LUT, FF and BRAM are known after `spikeloom synth`."
+    else:
+        yield (
+            "LUT, FF and BRAM of layers and rest: mapped with the layers kept apart; "
+            "of the total: the finished design with the board's serial port."
+        )
+    if report.total.cycles is None:
+        yield "Cycles are known after `spikeloom verify`."
+    yield ENERGY_NOTE
+
+
+def of_boards(boards: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Show one row per board."""
+    texts, numbers = ("name", "title", "support"), ("clock_mhz", "lut", "ff", "bram")
+    table = _table("Boards", texts, ("clock MHz", "LUT", "FF", "BRAM"))
+    for board in boards:
+        cells = [_number(board[name]) for name in numbers]
+        table.add_row(*(Text(board[name]) for name in texts), *cells)
+    return table

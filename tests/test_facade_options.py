@@ -1,0 +1,107 @@
+"""Build options of the command line and of a run's [hardware] table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spikeloom._options import check_layers, merge_options, options_of_run, parse_options
+from spikeloom.codegen import BuildOptions, LayerOptions
+from spikeloom.ir import ConfigError, Graph
+
+
+def test_assignments_become_options_by_layer() -> None:
+    knobs = {"lanes": ["hidden=16", "output=2"], "event_ports": ["hidden=4"]}
+    options = parse_options(knobs, input_lanes=8)
+    assert options.layers == {
+        "hidden": LayerOptions(lanes=16, event_ports=4),
+        "output": LayerOptions(lanes=2),
+    }
+    assert options.input_lanes == 8
+
+
+@pytest.mark.parametrize("text", ["hidden", "hidden=", "=4", "hidden=x", "hidden=-1", "hidden=0"])
+def test_assignment_of_another_form_is_refused(text: str) -> None:
+    message = rf"^--event-ports must be LAYER=NUMBER such as hidden=16, not '{text}'$"
+    with pytest.raises(ConfigError, match=message):
+        parse_options({"event_ports": [text]})
+
+
+def test_layer_given_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^--lanes names layer 'a' twice; give it once$"):
+        parse_options({"lanes": ["a=1", "a=2"]})
+
+
+def test_pinned_options_win_over_defaults_knob_by_knob() -> None:
+    pinned = BuildOptions(layers={"a": LayerOptions(lanes=4)})
+    layers = {"a": LayerOptions(lanes=8, event_ports=2), "b": LayerOptions(neuron_lanes=5)}
+    merged = merge_options(pinned, BuildOptions(layers=layers, input_lanes=3))
+    assert merged.layers == {
+        "a": LayerOptions(lanes=4, event_ports=2),
+        "b": LayerOptions(neuron_lanes=5),
+    }
+    assert merged.input_lanes == 3
+
+
+def test_unknown_layer_is_refused_with_the_nearest(tiny_graph: Graph) -> None:
+    options = BuildOptions(layers={"hiden": LayerOptions(lanes=1)})
+    message = r"^layer 'hiden' is unknown; did you mean 'hidden'\?$"
+    with pytest.raises(ConfigError, match=message):
+        check_layers(options, tiny_graph)
+
+
+def test_unknown_layer_far_from_all_lists_them(tiny_graph: Graph) -> None:
+    options = BuildOptions(layers={"zzz": LayerOptions(lanes=1)})
+    with pytest.raises(ConfigError, match=r"^layer 'zzz' is unknown; valid are hidden, output$"):
+        check_layers(options, tiny_graph)
+
+
+def write_config(folder: Path, text: str) -> Path:
+    (folder / "config.toml").write_text(text)
+    return folder
+
+
+def test_hardware_table_of_a_run_gives_defaults(tmp_path: Path) -> None:
+    text = "[hardware]\ninput_lanes = 7\n[hardware.layers.hidden]\nlanes = 16\nevent_ports = 2\n"
+    options = options_of_run(write_config(tmp_path, text))
+    assert options.layers == {"hidden": LayerOptions(lanes=16, event_ports=2)}
+    assert options.input_lanes == 7
+
+
+@pytest.mark.parametrize("text", ["", "[hardware]\n", "name = 'x'\n"])
+def test_run_without_hardware_options_pins_nothing(tmp_path: Path, text: str) -> None:
+    assert options_of_run(write_config(tmp_path, text)) == BuildOptions()
+
+
+def test_folder_without_configuration_pins_nothing(tmp_path: Path) -> None:
+    assert options_of_run(tmp_path) == BuildOptions()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[hardware", "config.toml is not valid TOML: "),
+        ("hardware = 3", "config.toml: hardware must be a table, not 3$"),
+        (
+            "[hardware]\ninput_lane = 3",
+            r"key of \[hardware\] 'input_lane' is unknown; did you mean 'input_lanes'\?$",
+        ),
+        (
+            "[hardware]\ninput_lanes = 0",
+            "hardware.input_lanes must be a positive integer, not 0$",
+        ),
+        ("[hardware.layers]\na = 3", "hardware.layers.a must be a table, not 3$"),
+        (
+            "[hardware.layers.a]\nlane = 3",
+            r"key of \[hardware.layers.a\] 'lane' is unknown; did you mean 'lanes'\?$",
+        ),
+        (
+            "[hardware.layers.a]\nlanes = true",
+            "hardware.layers.a.lanes must be a positive integer, not True$",
+        ),
+    ],
+)
+def test_wrong_hardware_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        options_of_run(write_config(tmp_path, text))

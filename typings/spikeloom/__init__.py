@@ -1,0 +1,1 @@
+../../src/spikeloom/__init__.py

@@ -1,0 +1,1 @@
+../../src/spikeloom/__main__.py
