@@ -12,9 +12,11 @@ WORKERS := 2
 
 DEMO_RUN := runs/digits
 DEMO_OUT := out/digits
+# Few lanes, so that the same design fits the small iCE40 of the iCEBreaker.
+DEMO_OPTIONS := --lanes hidden=8 --neuron-lanes hidden=8
 
 # mypy that was shown too few files has checked nothing.
-MIN_TYPED_FILES := 40
+MIN_TYPED_FILES := 90
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -30,7 +32,7 @@ demo: setup ## Train, build, verify, synthesise and report on the built-in digit
 	@echo "== 1/5 train: 4-bit spiking network on scikit-learn's digits"
 	@$(SPIKELOOM) train examples/digits.toml --out $(DEMO_RUN)
 	@echo "== 2/5 build: Verilog without a multiplier"
-	@$(SPIKELOOM) build $(DEMO_RUN) --out $(DEMO_OUT) --board ulx3s
+	@$(SPIKELOOM) build $(DEMO_RUN) --out $(DEMO_OUT) --board ulx3s $(DEMO_OPTIONS)
 	@echo "== 3/5 verify: every test image, spike and membrane, RTL against the reference"
 	@$(SPIKELOOM) verify $(DEMO_OUT) --probe
 	@echo "== 4/5 synth: bitstreams for ULX3S (ECP5) and iCEBreaker (iCE40)"

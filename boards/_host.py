@@ -133,15 +133,13 @@ def pack_inputs(manifest: Manifest, inputs: NDArray[np.integer[Any]]) -> list[by
 def _in_stream_order(source: ManifestInput, inputs: NDArray[np.integer[Any]]) -> IntArray:
     """Check `inputs` and return `[N, frames, values]`, the channel fastest."""
     array = np.asarray(inputs)
-    many = array if source.frames > 1 else array[:, np.newaxis]
-    expected = (source.frames, *source.shape)
-    if array.ndim == 0 or many.shape[1:] != expected:
-        wanted = expected if source.frames > 1 else source.shape
-        raise DataError(
-            f"inputs must have the shape (N, {', '.join(map(str, wanted))}), not {array.shape}"
-        )
+    expected = (source.frames, *source.shape) if source.frames > 1 else source.shape
+    if array.ndim == 0 or array.shape[1:] != expected:
+        wanted = ", ".join(map(str, expected))
+        raise DataError(f"inputs must have the shape (N, {wanted}), not {array.shape}")
     if array.dtype.kind not in "iub" or (array.size and not _in_range(array, source.bits)):
         raise DataError(f"inputs must be integers from 0 to {2**source.bits - 1}")
+    many = array.reshape(len(array), source.frames, *source.shape)
     if len(source.shape) == 3:
         many = np.moveaxis(many, 2, -1)  # (C, H, W) to (H, W, C)
     return many.reshape(len(array), source.frames, math.prod(source.shape)).astype(np.int64)

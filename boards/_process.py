@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-from collections import deque
 from pathlib import Path
 
 from spikeloom.boards._tools import Tool
@@ -45,15 +44,9 @@ def run_tool(tool: Tool, arguments: list[str], *, out: Path, log: str, progress:
     """
     path = out / log
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines: list[str] = []
     process = _start([*tool.command, *arguments], out)
     try:
-        with path.open("w", encoding="utf-8") as file:
-            assert process.stdout is not None
-            for line in process.stdout:
-                file.write(line)
-                lines.append(line)
-                _report(line, progress)
+        lines = _follow(process, path, progress)
         code = process.wait()
     except BaseException:
         _kill(process)
@@ -61,6 +54,18 @@ def run_tool(tool: Tool, arguments: list[str], *, out: Path, log: str, progress:
     if code != 0:
         raise ToolRunError(_message(tool, code, lines, path), "".join(lines))
     return "".join(lines)
+
+
+def _follow(process: subprocess.Popen[str], log: Path, progress: Progress) -> list[str]:
+    """Copy what a tool prints to its log until it ends, and return it."""
+    lines: list[str] = []
+    assert process.stdout is not None
+    with process.stdout, log.open("w", encoding="utf-8") as file:
+        for line in process.stdout:
+            file.write(line)
+            lines.append(line)
+            _report(line, progress)
+    return lines
 
 
 def _start(command: list[str], out: Path) -> subprocess.Popen[str]:
@@ -100,4 +105,4 @@ def _message(tool: Tool, code: int, lines: list[str], log: Path) -> str:
 def relevant_lines(lines: list[str]) -> list[str]:
     """Return the lines that tell why: those with an error, or the last ones."""
     errors = [line for line in lines if _ERROR.search(line)]
-    return errors[-_QUOTED:] or list(deque((line for line in lines if line.strip()), _QUOTED))
+    return (errors or [line for line in lines if line.strip()])[-_QUOTED:]

@@ -100,12 +100,11 @@ class FileSet:
 def _swap(stage: Path, folder: Path) -> None:
     """Put `stage/new` in the place of `folder`; on failure put the old one back."""
     old = stage / "old"
-    had_old = folder.exists()
-    if had_old:
-        folder.rename(old)
     try:
+        if folder.exists():
+            folder.rename(old)
         (stage / "new").rename(folder)
     except BaseException:
-        if had_old:
+        if old.exists() and not folder.exists():
             old.rename(folder)
         raise

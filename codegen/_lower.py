@@ -26,6 +26,7 @@ from spikeloom.codegen._views import (
     Stream,
 )
 from spikeloom.ir import (
+    BuildError,
     Conv2d,
     Encoder,
     Graph,
@@ -178,8 +179,8 @@ def _summary(layer: _Layer) -> tuple[str, ...]:
         f"weights {link.synapse.weight_bits} bits, currents {layer.current_bits}, "
         f"membranes {layer.neurons.membrane_bits}, all signed integers",
         layer.neurons.summary,
-        f"{layer.folding.lanes} weights added per event and clock, {layer.folding.ports} "
-        f"event(s) per clock, {layer.folding.neuron_lanes} neurons updated per clock",
+        f"per clock: events {layer.folding.ports}, weights added per event "
+        f"{layer.folding.lanes}, neurons updated {layer.folding.neuron_lanes}",
         f"clocks per time step: {visits} per event, then {layer.neurons.words} for the neurons",
     )
 
@@ -269,6 +270,11 @@ def _memories(layer: _Layer) -> tuple[tuple[str, str], ...]:
 def _readout(graph: Graph, last: LayerView) -> ReadoutView:
     node = graph.nodes[-1]
     assert isinstance(node, Readout)  # the validator demands it
+    if len(last.shape) == 3 and last.shape[0] > 1 and last.shape[1:] != (1, 1):
+        raise BuildError(
+            f"readout {node.name!r}: the classes must be a vector, but {last.name!r} is a map of "
+            f"shape {'x'.join(map(str, last.shape))}; put a dense layer in front of the readout"
+        )
     counts = node.kind is ReadoutKind.SPIKE_COUNT
     bits = Interval(0, graph.time_steps).bits if counts else last.membrane_bits
     counted = Stream(name="counts", bits=last.neuron_lanes * bits)

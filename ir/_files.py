@@ -140,7 +140,7 @@ def _read_record(place: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise DataError(f"{place} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{place} must be a JSON file, but is truncated or damaged ({error}); "
             "save the graph again"
@@ -164,16 +164,19 @@ def _check_format(record: object, place: Path) -> None:
 
 def _read_arrays(place: Path) -> dict[str, IntArray]:
     try:
-        with np.load(place, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        content = place.read_bytes()
     except FileNotFoundError as error:
         raise DataError(
             f"{place} must lie beside the JSON file of the graph, but there is no such file; "
             "copy both files together"
         ) from error
     except OSError as error:
-        raise DataError(f"{place} cannot be read: {error}") from error
-    except (ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{place} cannot be read: {error.strerror}") from error
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    # On damaged bytes numpy and zipfile raise whatever they trip over.
+    except Exception as error:
         raise DataError(
             f"{place} must be an npz archive of arrays, but is truncated or damaged ({error}); "
             "save the graph again"

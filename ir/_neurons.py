@@ -35,7 +35,7 @@ class Dynamics:
     def __init__(self, neurons: Neurons, shape: Shape, width: MembraneWidth) -> None:
         self._neurons = neurons
         self._shape = shape
-        self._dtype = integer_type(width.interval.hull(0))
+        self._dtype = integer_type(width.interval)
         self._limit: Interval | None = None
         if width.saturates and neurons.membrane_bits is not None:
             self._limit = signed_interval(neurons.membrane_bits)

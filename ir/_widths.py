@@ -80,31 +80,31 @@ def infer_widths(graph: Graph) -> Widths:
 def analyse(graph: Graph) -> Widths:
     """Do the work of `infer_widths` for a graph whose structure is known to be valid."""
     shapes = infer_shapes(graph)
-    operand: dict[str, int] = {}  # largest value that a node puts out
+    largest: dict[str, int] = {}  # what a node puts out at most, if no currents
+    inputs: dict[str, Interval] = {}
     sums: dict[str, Bounds] = {}
-    widths = Widths({}, {}, {}, Interval(0, graph.time_steps))
-    scores = widths.scores
-    last = Bounds(np.zeros(1, np.int64), np.zeros(1, np.int64))
+    membranes: dict[str, MembraneWidth] = {}
+    finals: dict[str, Bounds] = {}
+    scores = Interval(0, graph.time_steps)
     for node in graph.nodes:
         match node:
             case Input():
-                operand[node.name] = largest_operand(node)
+                largest[node.name] = largest_operand(node)
             case SumPool2d():
-                operand[node.name] = operand[node.source] * math.prod(node.kernel)
+                largest[node.name] = largest[node.source] * math.prod(node.kernel)
             case Dense() | Conv2d():
-                widths.inputs[node.name] = Interval(0, operand[node.source])
-                sums[node.name] = _current_bounds(node, operand[node.source])
-                widths.currents[node.name] = sums[node.name].overall()
+                inputs[node.name] = Interval(0, largest[node.source])
+                sums[node.name] = _current_bounds(node, largest[node.source])
             case Neurons():
-                operand[node.name] = 1
-                width, last = _membrane(
+                membranes[node.name], finals[node.name] = _membrane(
                     node, sums[node.source], shapes[node.name], graph.time_steps
                 )
-                widths.membranes[node.name] = width
+                largest[node.name] = 1
             case Readout():
                 if node.kind is ReadoutKind.MEMBRANE:
-                    scores = last.overall()
-    return Widths(widths.inputs, widths.currents, widths.membranes, scores)
+                    scores = finals[node.source].overall()
+    currents = {name: bounds.overall() for name, bounds in sums.items()}
+    return Widths(inputs, currents, membranes, scores)
 
 
 def _current_bounds(synapse: Synapse, largest: int) -> Bounds:
@@ -130,7 +130,7 @@ def _membrane(
     seen, v = _steps(neurons, threshold, drive, time_steps)
     limit = None if neurons.membrane_bits is None else signed_interval(neurons.membrane_bits)
     clamped = seen if limit is None else seen.clipped(limit)
-    held = union(clamped, v).overall().hull(0)  # 0: v before the first step
+    held = union(clamped, v).overall()  # any signed width holds the 0 of the start
     if threshold is not None:
         held = held.hull(int(threshold.min()), int(threshold.max()))
     interval = seen.overall()

@@ -15,8 +15,8 @@ PROBE = "SPIKELOOM_PROBE"
 BUILDS = Path("sim") / "build"
 
 _HARNESS = Path(__file__).parent / "harness"
-_SOURCES = ("main.cpp", "report.cpp", "spikeloom_harness.cpp")
-_HEADERS = ("ports.h", "spikeloom_harness.h")
+_SOURCES = ("inference.cpp", "main.cpp", "report.cpp", "spikeloom_harness.cpp")
+_HEADERS = ("inference.h", "options.h", "ports.h", "report.h", "spikeloom_harness.h")
 _DIGEST_CHARACTERS = 16
 
 
@@ -29,27 +29,27 @@ def build_harness(out: Path, design: Manifest, progress: Progress) -> Path:
     Raises:
         ToolError: If a tool is missing or the design does not compile.
     """
-    bindings = render_bindings(design)
-    digest = _digest(out, design, bindings)
+    description = render_description(design)
+    digest = _digest(out, design, description)
     folder = out / BUILDS / f"harness-{digest}"
     program = folder / "harness"
     if not program.is_file():
         progress.message("compiling the design with Verilator")
         _forget_older(out / BUILDS)
-        _build(out, design, bindings, program)
+        _build(out, design, description, program)
     return program
 
 
-def render_bindings(design: Manifest) -> str:
-    """Return `design.h`, which binds the harness to the ports of a design."""
+def render_description(design: Manifest) -> str:
+    """Return `design.h`: the sizes and the probes of a design, for the harness."""
     return render("design.h.j2", design=design)
 
 
-def _build(out: Path, design: Manifest, bindings: str, program: Path) -> None:
+def _build(out: Path, design: Manifest, description: str, program: Path) -> None:
     folder = program.parent
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        (folder / "design.h").write_text(bindings)
+        (folder / "design.h").write_text(description)
         _verilator.build(
             program.resolve(),
             sources=design.sources,
@@ -68,10 +68,10 @@ def _forget_older(builds: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _digest(out: Path, design: Manifest, bindings: str) -> str:
+def _digest(out: Path, design: Manifest, description: str) -> str:
     digest = hashlib.sha256()
     digest.update(_verilator.find_verilator().version.encode())
-    digest.update(bindings.encode())
+    digest.update(description.encode())
     for name in (*_SOURCES, *_HEADERS):
         digest.update((_HARNESS / name).read_bytes())
     for source in design.sources:

@@ -80,6 +80,7 @@ class ModeResult:
     interval: CycleStats | None
     wrong_predictions: dict[int, int]  # inference to the class that the hardware gave
     first_mismatches: tuple[Mismatch, ...]
+    positions: tuple[tuple[str, int, int], ...]  # place, inference, index: where the run ended
 
     @classmethod
     def of(cls, mode: str, report: Mapping[str, Any]) -> ModeResult:
@@ -100,12 +101,15 @@ class ModeResult:
             first_mismatches=tuple(
                 Mismatch(mode=mode, **mismatch) for mismatch in report["first_mismatches"]
             ),
+            positions=tuple(tuple(position) for position in report["positions"]),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return what is kept in `verify.json`."""
         result = asdict(self)
         del result["wrong_predictions"], result["first_mismatches"]
+        if not self.deadlock:
+            del result["positions"]  # of interest only where something is stuck
         return result
 
 

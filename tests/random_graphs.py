@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,7 @@ def random_options(graph: Graph, seed: int) -> BuildOptions:
             layers[node.name] = LayerOptions(lanes=lanes, neuron_lanes=_divisor(rng, lanes))
     # Event ports divide the words in front of them.
     names = list(layers)
-    for front, name in zip(names, names[1:], strict=False):
+    for front, name in itertools.pairwise(names):
         words = layers[front].neuron_lanes or 1
         ports = _divisor(rng, words, most=4)
         layers[name] = LayerOptions(

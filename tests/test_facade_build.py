@@ -75,6 +75,17 @@ def test_hardware_table_of_the_run_is_the_default(run: Path, tmp_path: Path) -> 
     assert hidden_lanes(BuildOptions(layers={"hidden": LayerOptions(lanes=5)})) == 5
 
 
+def test_build_that_changes_nothing_keeps_the_results(run: Path, tmp_path: Path) -> None:
+    out = spikeloom.build(run, tmp_path / "out")
+    (out / "verify.json").write_text("{}")
+    spikeloom.build(run, out)
+    assert (out / "verify.json").is_file()
+    (out / "mem").rename(out / "memory")
+    spikeloom.build(run, out)
+    assert (out / "mem").is_dir()
+    assert not (out / "verify.json").exists()
+
+
 @pytest.mark.parametrize("form", ["memory", "folder", "json"])
 def test_graph_alone_is_built(tiny_graph: Graph, tmp_path: Path, form: str) -> None:
     folder = tmp_path / "graph"

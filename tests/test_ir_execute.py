@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import spikeloom.ir._execute as execute_module
+import spikeloom.ir._synapses as synapses_module
 from spikeloom.ir import (
     Conv2d,
     DataError,
@@ -199,6 +200,13 @@ def test_batches_change_nothing(batch: int, record: bool, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(np.concatenate([part.scores for part in parts]), whole.scores)
     monkeypatch.setattr(execute_module, "_BATCH_VALUES", batch * 52 * 3)
     assert_same(executor.run(data, record=record), whole)
+
+
+def test_patches_in_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, data = small_conv()
+    whole = Executor(graph).run(data, record=True)
+    monkeypatch.setattr(synapses_module, "_PATCH_VALUES", 5 * 18 * 16)
+    assert_same(Executor(graph).run(data, record=True), whole)
 
 
 def test_layers_are_kept_only_if_asked_for() -> None:

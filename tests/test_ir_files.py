@@ -176,7 +176,7 @@ def test_a_broken_graph_is_not_written(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_old_graph(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, content: bytes) -> int:
+    def refuse(path: Path, _content: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(Path, "write_bytes", refuse)

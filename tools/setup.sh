@@ -79,9 +79,16 @@ install_package() {
     mark package "$1"
 }
 
+# The YoWASP tools are WebAssembly: the first start of each compiles it.
 warm_up_tools() {
-    say "warming up synthesis: Yosys and nextpnr are compiled once (about a minute, 2 GB of memory)"
-    "$venv/bin/python" -m spikeloom.boards warm-up >&2
+    local tool
+    say "Yosys takes about a minute and 2 GB of memory for that, nextpnr a few seconds"
+    for tool in yosys nextpnr-ecp5 nextpnr-ice40 nextpnr-himbaechel-gowin; do
+        say "preparing yowasp-$tool (once)"
+        "$venv/bin/yowasp-$tool" --version >/dev/null 2>&1 ||
+            fail "yowasp-$tool does not start; see $venv/bin/yowasp-$tool --version." \
+                "Make room (2 GB of memory, 1 GB in the home folder) and run this again."
+    done
     mark tools "$1"
 }
 

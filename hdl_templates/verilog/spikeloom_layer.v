@@ -75,7 +75,8 @@ module spikeloom_layer #(
     output wire                                m_axis_tlast,
     output wire                                probe_valid_o,
     output wire [             NeuronLanes-1:0] probe_spikes_o,
-    output wire [NeuronLanes*MembraneBits-1:0] probe_membranes_o
+    output wire [NeuronLanes*MembraneBits-1:0] probe_membranes_o,
+    output wire                                probe_busy_o
 );
 
   wire [NeuronLanes*CurrentBits-1:0] current_data;
@@ -116,7 +117,8 @@ module spikeloom_layer #(
       .m_axis_tdata(current_data),
       .m_axis_tvalid(current_valid),
       .m_axis_tready(current_ready),
-      .m_axis_tlast(current_last)
+      .m_axis_tlast(current_last),
+      .busy_o(probe_busy_o)
   );
 
   spikeloom_neuron #(

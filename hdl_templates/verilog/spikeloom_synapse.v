@@ -56,7 +56,8 @@ module spikeloom_synapse #(
     output wire [OutLanes*CurrentBits-1:0] m_axis_tdata,
     output wire                            m_axis_tvalid,
     input  wire                            m_axis_tready,
-    output wire                            m_axis_tlast
+    output wire                            m_axis_tlast,
+    output wire                            busy_o          // adds, or sends currents
 );
 
   localparam RowBits = (Rows > 1) ? $clog2(Rows) : 1;
@@ -160,6 +161,8 @@ module spikeloom_synapse #(
       .m_plane_o(visit_planes)
   );
 
+  assign busy_o = visit_valid || m_axis_tvalid;
+
   reg visit_valid_q;
   reg visit_q;
   reg [AddressBits-1:0] visit_output_q;
@@ -220,7 +223,9 @@ module spikeloom_synapse #(
         wire signed [PortSumBits-1:0] wide = {
           {(PortSumBits - WeightBits) {weight[WeightBits-1]}}, weight
         };
-        wire signed [PortSumBits-1:0] gated = event_2_q ? wide : {PortSumBits{1'b0}};
+        // With one port every visit has an event; with more, some have none.
+        wire signed [PortSumBits-1:0] gated =
+            (Ports == 1 || event_2_q) ? wide : {PortSumBits{1'b0}};
         assign shifted[(l*Ports+p)*PortSumBits+:PortSumBits] =
             (ValueBits > 1) ? gated <<< plane_2_q : gated;
       end

@@ -8,7 +8,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "spikeloom_harness.h"
+#include "options.h"
+#include "report.h"
 
 namespace {
 
@@ -53,9 +54,8 @@ spikeloom::Options parse(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     std::setvbuf(stdin, nullptr, _IOFBF, kPipeBuffer);
-    spikeloom::Harness harness(parse(argc, argv), argc, argv);
-    harness.run();
-    std::printf("%s\n", harness.json().c_str());
+    const spikeloom::Report report = spikeloom::run_harness(parse(argc, argv), argc, argv);
+    std::printf("%s\n", spikeloom::to_json(report).c_str());
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "harness: %s\n", error.what());

@@ -1,32 +1,16 @@
 // SPDX-FileCopyrightText: The Spikeloom developers
 // SPDX-License-Identifier: Apache-2.0
 //
-// The result of a run as one line of JSON.  Names are identifiers: nothing to escape.
+// Names are identifiers: there is nothing to escape.
 
+#include "report.h"
+
+#include <algorithm>
 #include <sstream>
-
-#include "spikeloom_harness.h"
 
 namespace spikeloom {
 
 namespace {
-
-template <class Items, class Print>
-void list(std::ostream& out, const char* name, const Items& items, Print print) {
-  out << ", \"" << name << "\": [";
-  const char* separator = "";
-  for (const auto& item : items) {
-    out << separator;
-    print(item);
-    separator = ", ";
-  }
-  out << "]";
-}
-
-void print(std::ostream& out, const char* name, const Cycles& cycles) {
-  out << ", \"" << name << "\": {\"count\": " << cycles.count << ", \"sum\": " << cycles.sum
-      << ", \"max\": " << cycles.max << "}";
-}
 
 void print(std::ostream& out, const Mismatch& m) {
   out << "{\"kind\": \"" << m.kind << "\", \"cycle\": " << m.cycle
@@ -35,30 +19,60 @@ void print(std::ostream& out, const Mismatch& m) {
       << ", \"expected\": " << m.expected << "}";
 }
 
+void print(std::ostream& out, const Position& position) {
+  out << "[\"" << position.place << "\", " << position.inference << ", " << position.index << "]";
+}
+
+void print(std::ostream& out, const std::pair<std::uint64_t, std::uint32_t>& wrong) {
+  out << "[" << wrong.first << ", " << wrong.second << "]";
+}
+
+void print(std::ostream& out, const char* name, const Cycles& cycles) {
+  out << ", \"" << name << "\": {\"count\": " << cycles.count << ", \"sum\": " << cycles.sum
+      << ", \"max\": " << cycles.max << "}";
+}
+
+template <class Items>
+void print_list(std::ostream& out, const char* name, const Items& items) {
+  out << ", \"" << name << "\": [";
+  const char* separator = "";
+  for (const auto& item : items) {
+    out << separator;
+    print(out, item);
+    separator = ", ";
+  }
+  out << "]";
+}
+
 }  // namespace
 
-std::string Harness::json() const {
-  std::ostringstream out;
-  out << "{\"inferences\": " << window_.oldest() << ", \"cycles\": " << cycle_
-      << ", \"scores\": " << ledger_.scores << ", \"predictions\": " << ledger_.predictions
-      << ", \"spikes\": " << ledger_.spikes << ", \"membranes\": " << ledger_.membranes
-      << ", \"mismatches\": " << ledger_.mismatches << ", \"resets\": " << resets_
-      << ", \"deadlock\": " << (deadlock_ ? "true" : "false");
-  print(out, "latency", latency_);
-  print(out, "interval", interval_);
-  list(out, "wrong_predictions", ledger_.wrong_predictions,
-       [&](const auto& wrong) { out << "[" << wrong.first << ", " << wrong.second << "]"; });
-  list(out, "first_mismatches", ledger_.first, [&](const Mismatch& m) { print(out, m); });
-  std::vector<std::size_t> layers;
-  for (std::size_t layer = options_.first_layer; layer < kLayers.size(); ++layer) {
-    layers.push_back(layer);
+void Ledger::add(const Mismatch& mismatch) {
+  ++mismatches;
+  if (first.size() < kKept) {
+    first.push_back(mismatch);
   }
-  out << ", \"input_at\": [" << input_.inference << ", " << input_.position << "]";
-  out << ", \"output_at\": [" << output_.inference << ", " << output_.position << "]";
-  list(out, "layers_at", layers, [&](std::size_t layer) {
-    out << "[\"" << kLayers[layer].name << "\", " << probes_[layer].inference << ", "
-        << probes_[layer].position << "]";
-  });
+}
+
+void Cycles::add(std::uint64_t cycles) {
+  ++count;
+  sum += cycles;
+  max = std::max(max, cycles);
+}
+
+std::string to_json(const Report& report) {
+  const Ledger& ledger = report.ledger;
+  std::ostringstream out;
+  out << "{\"inferences\": " << report.inferences << ", \"cycles\": " << report.cycles
+      << ", \"resets\": " << report.resets
+      << ", \"deadlock\": " << (report.deadlock ? "true" : "false")
+      << ", \"scores\": " << ledger.scores << ", \"predictions\": " << ledger.predictions
+      << ", \"spikes\": " << ledger.spikes << ", \"membranes\": " << ledger.membranes
+      << ", \"mismatches\": " << ledger.mismatches;
+  print(out, "latency", report.latency);
+  print(out, "interval", report.interval);
+  print_list(out, "wrong_predictions", ledger.wrong_predictions);
+  print_list(out, "first_mismatches", ledger.first);
+  print_list(out, "positions", report.positions);
   out << "}";
   return out.str();
 }

@@ -3,19 +3,7 @@
 //
 // Streams inferences through the Verilated top of a Spikeloom design and
 // compares everything that comes out with what the reference executor expects.
-//
-// Input (standard input, little-endian), one record per inference:
-//
-//   u32  length of the record in bytes, without this field; 0 ends the stream
-//   u8   input beats [frames * beats][bytes per beat]
-//   i64  scores [classes]
-//   u32  prediction
-//   and for every compared layer, in the order of the design:
-//     u8   spikes    [time steps][neurons]   neurons in stream order (y, x, channel)
-//     i32  membranes [time steps][neurons]   after reset
-//
-// A stream that ends without the zero length is an error: its sender died.
-// Output: one JSON object on the last line of standard output.
+// `inference.h` describes the input, `report.h` the output.
 
 #ifndef SPIKELOOM_HARNESS_H_
 #define SPIKELOOM_HARNESS_H_
@@ -26,113 +14,26 @@
 #include <deque>
 #include <memory>
 #include <random>
-#include <string>
-#include <utility>
 #include <vector>
 
+#include "Vdesign.h"  // the Verilated top; `_build.py` gives it this name
 #include "design.h"
+#include "inference.h"
+#include "options.h"
+#include "report.h"
 
 namespace spikeloom {
 
-struct Options {
-  bool isolated = false;         // the next inference waits for the result of the last
-  double idle = 0.0;             // share of cycles without an input beat on offer
-  double stall = 0.0;            // share of cycles in which the output is not ready
-  double reset = 0.0;            // share of inferences that a reset interrupts
-  std::uint64_t seed = 1;        // of idles, stalls, resets and uninitialised state
-  std::uint64_t watchdog = 100000;  // cycles without progress that count as a deadlock
-  std::size_t first_layer = 0;   // layers before this one are not compared
-};
-
-// One inference: its input and what must come out.  Owns the record.
-class Inference {
- public:
-  Inference(std::vector<std::uint8_t> record, std::size_t first_layer);
-
-  static std::size_t record_size(std::size_t first_layer);
-
-  const std::uint8_t* beat(std::size_t index) const { return &record_[index * kInputBytes]; }
-  std::int64_t score(std::size_t index) const;
-  std::uint32_t prediction() const;
-  // `position` counts neurons over all time steps.
-  bool spike(std::size_t layer, std::size_t position) const;
-  std::int32_t membrane(std::size_t layer, std::size_t position) const;
-
- private:
-  template <class T>
-  T load(std::size_t offset) const;
-
-  std::vector<std::uint8_t> record_;
-  std::array<std::size_t, kLayers.size()> layer_offset_{};
-};
-
-// The inferences that are in flight, oldest first; the rest wait in the pipe.
-class Window {
- public:
-  explicit Window(std::size_t first_layer) : first_layer_(first_layer) {}
-
-  // Inference number `index`, read from the pipe when needed; null after the last.
-  const Inference* at(std::uint64_t index);
-  // Inference number `index` if it has been read and is still in flight.
-  const Inference* find(std::uint64_t index) const;
-  // Forget the oldest: its result is complete.
-  void retire();
-  // Number of the oldest in flight, which is the count of complete ones.
-  std::uint64_t oldest() const { return oldest_; }
-
- private:
-  bool read_next();
-
-  std::size_t first_layer_;
-  std::uint64_t oldest_ = 0;
-  bool ended_ = false;
-  std::deque<Inference> inferences_;
-};
-
-struct Mismatch {
-  const char* kind;
-  std::uint64_t cycle;
-  std::uint64_t inference;
-  const char* place;  // a layer, or a port
-  std::int64_t step;  // -1 where it has no meaning, like the next two
-  std::int64_t index;
-  std::int64_t got;
-  std::int64_t expected;
-};
-
-// Counts what was compared and keeps the first mismatches.
-struct Ledger {
-  static constexpr std::size_t kKept = 16;
-
-  std::uint64_t scores = 0;
-  std::uint64_t predictions = 0;
-  std::uint64_t spikes = 0;
-  std::uint64_t membranes = 0;
-  std::uint64_t mismatches = 0;
-  std::vector<Mismatch> first;
-  std::vector<std::pair<std::uint64_t, std::uint32_t>> wrong_predictions;
-
-  void add(const Mismatch& mismatch);
-};
-
-// Smallest set of numbers that describes a duration.
-struct Cycles {
-  std::uint64_t count = 0;
-  std::uint64_t sum = 0;
-  std::uint64_t max = 0;
-
-  void add(std::uint64_t cycles);
-};
+using Model = Vdesign;
 
 class Harness {
  public:
-  explicit Harness(const Options& options, int argc, char** argv);
+  Harness(const Options& options, int argc, char** argv);
   ~Harness();
 
   // Run every inference of standard input.
   void run();
-  // The result, as one line of JSON.
-  std::string json() const;
+  Report report() const;
 
  private:
   struct Cursor {

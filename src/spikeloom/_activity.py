@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
-from spikeloom._results import read_result
+from spikeloom._results import read_result, write_result
 from spikeloom._vectors import read_vectors
 from spikeloom.codegen import Manifest
 from spikeloom.ir import Activity, Progress, load_graph, measure_activity
@@ -26,7 +25,7 @@ def activity_of(out: Path, manifest: Manifest, progress: Progress) -> dict[str, 
     if known is None or known.get("key") != key:
         progress.start("measuring the activity over the test set")
         known = {"key": key, "layers": _measure(out)}
-        (out / ACTIVITY).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        write_result(out / ACTIVITY, known)
     return {name: Activity(**values) for name, values in known["layers"].items()}
 
 

@@ -38,9 +38,20 @@ def build_folder(
     folder = out or Path("out") / loaded.graph.name
     shown.start("generating files")
     files = assemble(loaded, options or BuildOptions(), chosen)
-    shown.start(f"writing {folder}")
-    files.write(folder)
+    if _is_there(files, folder):
+        shown.message(f"{folder} is up to date, and kept with its results")
+    else:
+        shown.start(f"writing {folder}")
+        files.write(folder)
     return folder
+
+
+def _is_there(files: FileSet, folder: Path) -> bool:
+    """Return whether `folder` holds exactly these files already (and perhaps results)."""
+    try:
+        return all((folder / path).read_bytes() == content for path, content in files)
+    except OSError:
+        return False
 
 
 def assemble(source: Source, options: BuildOptions, board: Board | None) -> FileSet:
@@ -58,7 +69,7 @@ def assemble(source: Source, options: BuildOptions, board: Board | None) -> File
     files.add("vectors/test.npz", source.vectors.to_npz())
     files.merge(emit_bench(manifest, source.graph, source.vectors.inputs))
     if board is not None:
-        files.merge(emit_board(view, board))
+        files.merge(emit_board(manifest, board))
     for name in ("Makefile", "README.md"):
         files.add(name, _render(name, view))
     complete = dataclasses.replace(manifest, files=files.digests())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spikeloom.ir import DataError
+from spikeloom.ir import BuildError, DataError
 
 
 def read_result(path: Path) -> dict[str, Any] | None:
@@ -24,3 +26,18 @@ def read_result(path: Path) -> dict[str, Any] | None:
     if not isinstance(result, dict):
         raise DataError(f"{path} must hold a JSON object; remove it and run again")
     return result
+
+
+def write_result(path: Path, result: Mapping[str, Any]) -> None:
+    """Write a result as a whole: a reader finds the old one or the new one.
+
+    Raises:
+        BuildError: If the disk refuses.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as stage:
+            staged = Path(stage) / path.name
+            staged.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            staged.replace(path)
+    except OSError as error:
+        raise BuildError(f"cannot write {path}: {error.strerror}; free some space") from error

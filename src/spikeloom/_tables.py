@@ -37,12 +37,15 @@ def _pairs(title: str, rows: Sequence[tuple[str, str]], note: str = "") -> Rende
 
 
 def of_training(run: Path, metrics: Mapping[str, Any]) -> RenderableType:
-    """Show the plain values of a run's metrics."""
+    """Show the accuracies and the other plain values of a run's metrics."""
+    accuracies = metrics.get("accuracy", {})
     rows = [
-        (name.replace("_", " "), _number(value, 4))
-        for name, value in metrics.items()
-        if isinstance(value, int | float | str) and not isinstance(value, bool)
+        (f"test accuracy, {name}", f"{100 * value:.2f} %")
+        for name, value in accuracies.items()
+        if value is not None
     ]
+    names = ("test_images", "epochs", "best_epoch", "seconds")
+    rows += [(name.replace("_", " "), _number(metrics[name])) for name in names if name in metrics]
     return _pairs(f"Trained: {run}", rows, f"next: spikeloom build {run}")
 
 

@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
+from spikeloom.codegen import Manifest, load_manifest
+
 HERE = Path(__file__).parent
-BEATS, FRAMES, CLASSES = 3, 2, 3
+
+# What standin.v adds in its two layers.
+HIDDEN = [(37 * n + 11) & 0xFF for n in range(512)]
+OUTPUT = [3, 200, 90, 17]
 
 
 def layer_of(name: str) -> dict[str, Any]:
@@ -29,55 +34,64 @@ def layer_of(name: str) -> dict[str, Any]:
     return {"name": name, "shape": [1], **texts, **dict.fromkeys(numbers, 1)}
 
 
-def manifest_of(**changes: Any) -> dict[str, Any]:
+def manifest_json(**changes: Any) -> dict[str, Any]:
     """The manifest of the stand-in core, with some keys changed."""
-    stream = {"shape": [3, 2, 1], "bits": 5, "lanes": 2, "beats": BEATS, "frames": FRAMES}
+    stream = {"shape": [2, 3, 1], "bits": 5, "lanes": 2, "beats": 3, "frames": 2}
     return {
         "format": 1,
         "spikeloom": "0.1.0",
         "name": "standin",
         "top": "spikeloom_standin",
         "graph_digest": "0123456789abcdef",
-        "time_steps": FRAMES,
+        "time_steps": 2,
         "board": "icebreaker",
         "input": {"name": "input", "encoder": "spikes", **stream, "data_bits": 16},
-        "output": {"classes": CLASSES, "score_bits": 10, "class_bits": 2},
-        "layers": [
-            layer_of("hidden"),
-            layer_of("output"),
-        ],
-        "files": {},
+        "output": {"classes": 3, "score_bits": 10, "class_bits": 2},
+        "layers": [layer_of("hidden"), layer_of("output")],
         "sources": ["rtl/standin.v"],
+        "files": {},
         **changes,
     }
 
 
-def hidden_table() -> list[int]:
-    return [(37 * n + 11) & 0xFF for n in range(512)]
-
-
-def output_table() -> list[int]:
-    return [3, 200, 90, 17]
-
-
 def write_standin(out: Path, **changes: Any) -> Path:
     """Write an output folder around standin.v."""
-    tables = {"hidden": hidden_table(), "output": output_table()}
     (out / "mem").mkdir(parents=True)
     (out / "rtl").mkdir()
-    for name, table in tables.items():
-        (out / "mem" / f"{name}.mem").write_text("".join(f"{entry:02x}\n" for entry in table))
-    (out / "rtl" / "standin.v").write_text((HERE / "standin.v").read_text())
-    (out / "manifest.json").write_text(json.dumps(manifest_of(**changes)))
+    for name, table in {"hidden": HIDDEN, "output": OUTPUT}.items():
+        text = "".join(f"{entry:02x}\n" for entry in table)
+        (out / "mem" / f"{name}.mem").write_text(text, encoding="utf-8")
+    source = (HERE / "standin.v").read_text(encoding="utf-8")
+    (out / "rtl" / "standin.v").write_text(source, encoding="utf-8")
+    (out / "manifest.json").write_text(json.dumps(manifest_json(**changes)), encoding="utf-8")
     return out
-
-
-@pytest.fixture
-def manifest() -> dict[str, Any]:
-    return manifest_of()
 
 
 @pytest.fixture
 def standin(tmp_path: Path) -> Callable[..., Path]:
     """Write an output folder, with some keys of its manifest changed."""
     return lambda **changes: write_standin(tmp_path / "out", **changes)
+
+
+@pytest.fixture
+def manifest_with(tmp_path: Path) -> Callable[..., Manifest]:
+    """Return the manifest of the stand-in core, with some keys changed."""
+
+    def build(**changes: Any) -> Manifest:
+        text = json.dumps(manifest_json(**changes))
+        (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+        return load_manifest(tmp_path)
+
+    return build
+
+
+@pytest.fixture
+def manifest(manifest_with: Callable[..., Manifest]) -> Manifest:
+    """The manifest of the stand-in core."""
+    return manifest_with()
+
+
+@pytest.fixture(scope="module")
+def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder that the tests of a module share."""
+    return write_standin(tmp_path_factory.mktemp("standin") / "out")

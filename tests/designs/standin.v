@@ -52,6 +52,7 @@ module spikeloom_standin (
   localparam BreakSpike = 10;
   localparam BreakLostProbe = 11;
   localparam BreakTlast = 12;
+  localparam BreakFinish = 13;
   reg [31:0] broken;
   initial if (!$value$plusargs("break=%d", broken)) broken = 0;
 
@@ -102,6 +103,7 @@ module spikeloom_standin (
 
   integer i;
   always @(posedge clk_i) begin
+    if (broken == BreakFinish && class_q) $finish;
     case (state_q)
       Load:
       if (taken) begin
