@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from spikeloom.boards._flow import Paths, paths_of
 from spikeloom.boards._process import run_tool
 from spikeloom.boards._tools import Tool
 from spikeloom.codegen import Manifest, load_manifest
-from spikeloom.ir import ConfigError, NullProgress, Progress, ToolError
+from spikeloom.ir import BuildError, ConfigError, NullProgress, Progress, ToolError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,26 @@ class Job:
         """Return the place of a path that is relative to the output folder."""
         return self.out / path
 
-    def run(self, tool: Tool, arguments: list[str], log: str) -> str:
+    def run(
+        self,
+        tool: Tool,
+        arguments: list[str],
+        log: str,
+        *,
+        log_option: str | None = None,
+        watch: Callable[[str], None] | None = None,
+    ) -> None:
         """Run a tool in the output folder, its log in the board's folder."""
         self.progress.start(f"{self.board.title}: {tool.name}")
-        log = f"{self.paths.folder}/{log}.log"
-        return run_tool(tool, arguments, out=self.out, log=log, progress=self.progress)
+        run_tool(
+            tool,
+            arguments,
+            out=self.out,
+            log=f"{self.paths.folder}/{log}.log",
+            progress=self.progress,
+            log_option=log_option,
+            watch=watch,
+        )
 
 
 def prepare(
@@ -67,16 +82,19 @@ def prepare(
 
 def _write_missing(path: Path, content: bytes) -> None:
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+    """Write a file as a whole or not at all (BuildError if the disk refuses)."""
+    stage = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stage.write_bytes(content)
+        stage.replace(path)
+    except OSError as error:
+        stage.unlink(missing_ok=True)
+        raise BuildError(f"cannot write {path}: {error.strerror}; free some space") from error
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def _measure(job: Job) -> dict[str, Resources]:
     yosys = find_yosys()
     warm_up([yosys], job.progress)
     job.file(job.paths.build).mkdir(parents=True, exist_ok=True)
-    job.run(yosys, ["-s", job.paths.layers_script], "layers")
+    job.run(yosys, ["-s", job.paths.layers_script], "layers", log_option="-l")
     netlist = json.loads(job.file(job.paths.layers).read_text(encoding="utf-8"))
     return split_layers(netlist["modules"], job)
 

@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from spikeloom.boards._tools import Tool
@@ -27,7 +29,16 @@ class ToolRunError(ToolError):
         self.output = output
 
 
-def run_tool(tool: Tool, arguments: list[str], *, out: Path, log: str, progress: Progress) -> str:
+def run_tool(
+    tool: Tool,
+    arguments: list[str],
+    *,
+    out: Path,
+    log: str,
+    progress: Progress,
+    log_option: str | None = None,
+    watch: Callable[[str], None] | None = None,
+) -> str:
     """Run `tool` in the folder `out` and return what it printed.
 
     YoWASP sees a `/tmp` of its own, so every path has to be relative to `out`.
@@ -38,33 +49,58 @@ def run_tool(tool: Tool, arguments: list[str], *, out: Path, log: str, progress:
         out: Folder in which it runs.
         log: Where its output goes, relative to `out`.
         progress: Told of every pass.
+        log_option: Option with which the tool writes the log itself.  Yosys has
+            to: what YoWASP's prints after it has run ABC gets lost.
+        watch: Sees every line that the tool prints; what it raises ends the tool.
 
     Raises:
         ToolRunError: If it exits with an error; quotes the log.
     """
     path = out / log
     path.parent.mkdir(parents=True, exist_ok=True)
-    process = _start([*tool.command, *arguments], out)
+    path.unlink(missing_ok=True)
+    own = [log_option, log] if log_option else []
+    process = _start([*tool.command, *own, *arguments], out)
     try:
-        lines = _follow(process, path, progress)
+        lines = _follow(process, None if own else path, progress, watch)
         code = process.wait()
     except BaseException:
         _kill(process)
         raise
+    if own:
+        lines = _merge(path, lines)
     if code != 0:
         raise ToolRunError(_message(tool, code, lines, path), "".join(lines))
     return "".join(lines)
 
 
-def _follow(process: subprocess.Popen[str], log: Path, progress: Progress) -> list[str]:
-    """Copy what a tool prints to its log until it ends, and return it."""
+def _follow(
+    process: subprocess.Popen[str],
+    log: Path | None,
+    progress: Progress,
+    watch: Callable[[str], None] | None,
+) -> list[str]:
+    """Read what a tool prints until it ends, and copy it to its log."""
     lines: list[str] = []
     assert process.stdout is not None
-    with process.stdout, log.open("w", encoding="utf-8") as file:
+    with process.stdout, log.open("w", 1, encoding="utf-8") if log else nullcontext() as file:
         for line in process.stdout:
-            file.write(line)
             lines.append(line)
+            if file:
+                file.write(line)
             _report(line, progress)
+            if watch:
+                watch(line)
+    return lines
+
+
+def _merge(log: Path, printed: list[str]) -> list[str]:
+    """Add to a log that a tool wrote itself what it printed beside, as a crash."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    lines = text.splitlines(keepends=True)
+    known = set(lines)
+    lines += [line for line in printed if line not in known]
+    log.write_text("".join(lines), encoding="utf-8")
     return lines
 
 

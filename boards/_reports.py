@@ -11,7 +11,7 @@ from typing import Any
 
 from spikeloom.boards._board import Board, Resources, list_boards
 from spikeloom.boards._flow import Flow
-from spikeloom.ir import ToolError
+from spikeloom.ir import ResourceError, ToolError
 
 _NAMES = ("lut", "ff", "bram", "dsp", "spram")
 _TITLES = {"lut": "logic cells", "ff": "flip-flops", "bram": "block RAMs", "spram": "SPRAMs"}
@@ -22,7 +22,7 @@ _REMEDIES = {
     "spram": "use smaller layers",
 }
 # "Info:          TRELLIS_COMB:  1234/83640     1%"
-_UTILISATION = re.compile(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
+_UTILISATION = re.compile(r"Info:\s+(\w+):\s*(\d+)/\s*\d+\s+\d+%")
 _NO_PLACE = re.compile(r"(?:Unable to place|no (?:more )?B[Ee][Ll]s|Failed to (?:place|expand))")
 
 
@@ -81,14 +81,40 @@ def _group(rows: Mapping[str, int], flow: Flow) -> dict[str, int]:
     return used
 
 
-def explain_failure(output: str, flow: Flow, board: Board) -> str | None:
-    """Tell whether nextpnr failed because the design is too large, and in what."""
-    rows = {name: int(used) for name, used, _ in _UTILISATION.findall(output)}
-    used = Resources(**{**dict.fromkeys(_NAMES, 0), **_group(rows, flow)})
-    excess = explain_excess(used, board)
-    if excess is None and _NO_PLACE.search(output):
-        return f"the design does not fit the {board.title}; {_REMEDIES['lut']}, or another board"
-    return excess
+class UtilisationWatch:
+    """Reads nextpnr's table of what a design takes, as soon as it is printed.
+
+    nextpnr itself tries for many minutes to place what cannot fit.
+    """
+
+    def __init__(self, flow: Flow, board: Board) -> None:
+        self._flow = flow
+        self._board = board
+        self._rows: dict[str, int] = {}
+
+    def __call__(self, line: str) -> None:
+        """See the next line (ResourceError after the table of a design too large)."""
+        row = _UTILISATION.match(line)
+        if row:
+            self._rows[row[1]] = int(row[2])
+        elif self._rows:
+            excess = explain_excess(self._used(), self._board)
+            self._rows = {}
+            if excess:
+                raise ResourceError(excess)
+
+    def _used(self) -> Resources:
+        return Resources(**{**dict.fromkeys(_NAMES, 0), **_group(self._rows, self._flow)})
+
+
+def explain_failure(output: str, board: Board) -> str | None:
+    """Tell whether nextpnr failed because the design is too large or too dense."""
+    if not _NO_PLACE.search(output):
+        return None
+    return (
+        f"the design fills the {board.title} so far that it cannot be placed; "
+        f"{_REMEDIES['lut']}, or another board"
+    )
 
 
 def explain_excess(used: Resources, board: Board) -> str | None:

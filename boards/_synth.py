@@ -12,6 +12,7 @@ from spikeloom.boards._flow import pack_arguments, place_arguments, routes
 from spikeloom.boards._job import Job, clear, locked, prepare, write_whole
 from spikeloom.boards._process import ToolRunError
 from spikeloom.boards._reports import (
+    UtilisationWatch,
     count_cells,
     explain_cells,
     explain_excess,
@@ -128,7 +129,7 @@ def _version(tool: Tool) -> str:
 def _map(job: Job, yosys: Tool) -> None:
     """Synthesise; raise BuildError if one of the two multiplier checks fails."""
     try:
-        job.run(yosys, ["-s", job.paths.script], "yosys")
+        job.run(yosys, ["-s", job.paths.script], "yosys", log_option="-l")
     except ToolRunError as error:
         for path, what in (
             (job.paths.multipliers, "before mapping it has"),
@@ -164,9 +165,10 @@ def _place(job: Job, nextpnr: Tool, mapped: SynthResult) -> SynthResult:
     """Place and route; what nextpnr counts replaces what Yosys counted."""
     arguments = place_arguments(job.board, job.paths, seed=str(job.seed))
     try:
-        job.run(nextpnr, arguments, "nextpnr")
+        watch = UtilisationWatch(job.paths.flow, job.board)
+        job.run(nextpnr, arguments, "nextpnr", watch=watch)
     except ToolRunError as error:
-        excess = explain_failure(error.output, job.paths.flow, job.board)
+        excess = explain_failure(error.output, job.board)
         if excess:
             raise ResourceError(excess) from error
         raise

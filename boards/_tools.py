@@ -58,7 +58,7 @@ def find_packer(name: str, package: str, beside: Tool) -> Tool:
     that it was installed with.
     """
     if beside.origin == "native" and (found := shutil.which(name)):
-        return Tool(name, (found,), "of unknown version", "native")
+        return Tool(name, (found,), "unknown", "native")
     return _packaged((name,), package) or _missing((name,), package, "")
 
 

@@ -168,4 +168,3 @@ def _read_bytes(file: Path) -> bytes:
         return gzip.decompress(raw) if file.suffix == ".gz" else raw
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {file}: {error}; download it again") from error
-

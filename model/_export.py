@@ -20,7 +20,7 @@ from spikeloom.ir import (
     as_integers,
     infer_widths,
 )
-from spikeloom.model._layers import Folded, Layer, SpikingLayer
+from spikeloom.model._layers import Folded, IntegratorLayer, Layer, SpikingLayer
 from spikeloom.model._network import Network
 from spikeloom.model._synapse import EXACT_LIMIT, ConvSynapse
 
@@ -83,6 +83,7 @@ def _synapse_node(layer: Layer, folded: Folded, source: str) -> Dense | Conv2d:
 
 
 def _neuron_node(layer: Layer, folded: Folded, source: str) -> Neurons:
+    assert isinstance(layer, SpikingLayer | IntegratorLayer)
     neuron = layer.neuron
     threshold = None if folded.threshold is None else _integers(folded.threshold)
     return Neurons(
@@ -91,7 +92,7 @@ def _neuron_node(layer: Layer, folded: Folded, source: str) -> Neurons:
         threshold=threshold,
         bias=_integers(folded.bias),
         leak=neuron.leak,
-        reset=neuron.reset if isinstance(layer, SpikingLayer) else Reset.NONE,
+        reset=layer.neuron.reset if isinstance(layer, SpikingLayer) else Reset.NONE,
         membrane_bits=neuron.membrane_bits,
     )
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # its usual name
 from torch import Tensor, nn
 
 from spikeloom.model._neuron import Integrator, SpikingNeuron
 from spikeloom.model._norm import FoldedNorm
+from spikeloom.model._pool import sum_pool
 from spikeloom.model._ste import clamp_ste, round_ste
 from spikeloom.model._synapse import Synapse
 
@@ -25,7 +25,7 @@ class Pool:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Sums of `x` `[N, C, H, W]`; a remainder at the border is dropped."""
-        return F.avg_pool2d(x, self.kernel, divisor_override=1)
+        return sum_pool(x, self.kernel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,11 @@ class Layer(nn.Module):
         self.outputs = outputs
 
     def _currents(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Currents `[F * N, outputs, ...]` of inputs `[F, N, ...]`, all steps in one batch."""
+        """Currents `[F * N, outputs, ...]` of inputs `[F, N, ...]`, all frames in one batch."""
         x = x.flatten(0, 1)
         for pool in self.pools:
             x = pool(x)
         return cast("Tensor", self.synapse(x, weight))
-
-    @staticmethod
-    def _over_time(currents: Tensor, frames: int, time_steps: int) -> Tensor:
-        """Back to `[T, N, ...]`; the current of a static input is repeated without a copy."""
-        currents = currents.unflatten(0, (frames, -1))
-        return currents.expand(time_steps, *currents.shape[1:]) if frames == 1 else currents
 
     def folded(self) -> Folded:
         """The integers of evaluation mode."""
@@ -96,12 +90,18 @@ class SpikingLayer(Layer):
         currents = self._currents(x, weight)
         threshold, bias = self._threshold_and_bias(currents, unit)
         shape = (-1, *(1,) * (currents.dim() - 2))
-        sequence = self._over_time(currents, x.shape[0], time_steps)
-        return cast("Tensor", self.neuron(sequence, _shaped(threshold, shape), bias.view(shape)))
+        spikes = self.neuron(
+            currents.view(*x.shape[:2], *currents.shape[1:]),
+            threshold.view(shape) if threshold.dim() else threshold,
+            bias.view(shape),
+            time_steps=time_steps,
+        )
+        return cast("Tensor", spikes)
 
     def folded(self) -> Folded:
         """The integers of evaluation mode (an error in training mode or float arithmetic)."""
-        assert not self.training and self.neuron.lattice
+        assert not self.training
+        assert self.neuron.lattice
         weight, unit = self._weight()
         threshold, bias = self.neuron.snap(*self._threshold_and_bias(weight, unit))
         assert bias is not None
@@ -145,7 +145,7 @@ class IntegratorLayer(Layer):
         """Last membranes `[N, K]`, and the unit that turns them into real numbers."""
         weight, unit = self.synapse.codes()
         currents = self._currents(x, weight)
-        sequence = self._over_time(currents, x.shape[0], time_steps)
+        sequence = currents.view(*x.shape[:2], -1).expand(time_steps, -1, -1)
         return self.neuron(sequence, self._snapped_bias(unit)), unit
 
     def folded(self) -> Folded:
@@ -156,10 +156,6 @@ class IntegratorLayer(Layer):
     def _snapped_bias(self, unit: Tensor) -> Tensor:
         bias = self.bias / unit
         return clamp_ste(round_ste(bias), *self.neuron.limits) if self.neuron.lattice else bias
-
-
-def _shaped(value: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return value.view(shape) if value.dim() else value
 
 
 def set_lattice(module: nn.Module, lattice: bool) -> None:

@@ -14,7 +14,7 @@ MAX_TERMS = 3
 
 
 @functools.cache
-def leak_table(terms: int = MAX_TERMS, max_shift: int = MAX_SHIFT) -> tuple[tuple[float, Leak], ...]:
+def leak_table(terms: int, max_shift: int) -> tuple[tuple[float, Leak], ...]:
     """Every decay in (0, 1] of at most `terms` signed shifts, in rising order.
 
     Each decay appears once, in the form with the fewest terms (its canonical

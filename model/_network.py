@@ -113,10 +113,12 @@ class Network(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            scores = [self(part).cpu().numpy() for part in inputs.split(batch)]
+            parts = [inputs[i : i + batch] for i in range(0, len(inputs), batch)]
+            scores = np.concatenate([self(part).cpu().numpy() for part in parts])
         finally:
             self.train(was_training)
-        return np.concatenate(scores).argmax(axis=1)
+        predictions: IntArray = scores.argmax(axis=1).astype(np.int64)
+        return predictions
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Inputs as the first layer reads them: `[1, N, *shape]` if static, else `[T, N, ...]`."""
@@ -249,6 +251,4 @@ def _make(config: NeuronConfig, **options: Unpack[NeuronOptions]) -> SpikingNeur
                 **options,
             )
         case "plif":
-            return PLIF(
-                config.beta, init_tau=config.tau, leak_terms=config.leak_terms, **options
-            )
+            return PLIF(config.beta, init_tau=config.tau, leak_terms=config.leak_terms, **options)

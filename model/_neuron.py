@@ -184,15 +184,23 @@ class SpikingNeuron(nn.Module):
         )
 
     def forward(
-        self, currents: Tensor, threshold: Tensor | None = None, bias: Tensor | None = None
+        self,
+        currents: Tensor,
+        threshold: Tensor | None = None,
+        bias: Tensor | None = None,
+        *,
+        time_steps: int | None = None,
     ) -> Tensor:
-        """Spikes (0 or 1) of the same shape as `currents` `[T, N, ...]`.
+        """Spikes (0 or 1) `[T, N, ...]` of `currents` `[T, N, ...]`.
 
-        `threshold` replaces the neuron's own; both it and `bias` broadcast
-        against `[N, ...]`.
+        Currents `[1, N, ...]` with `time_steps` are static: they drive every
+        step.  `threshold` replaces the neuron's own; both it and `bias`
+        broadcast against one sample `[...]`.
         """
         threshold, bias = self.snap(self.threshold if threshold is None else threshold, bias)
-        return run_sequence(currents, threshold, bias, self.learned_decay(), self.rule())
+        return run_sequence(
+            currents, threshold, bias, self.learned_decay(), self.rule(), time_steps=time_steps
+        )
 
 
 class IF(SpikingNeuron):

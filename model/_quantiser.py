@@ -10,7 +10,8 @@ codes themselves.
 
 from __future__ import annotations
 
-from typing import Any, cast
+import math
+from typing import Any
 
 import torch
 from brevitas.inject import ExtendedInjector  # type: ignore[import-untyped]  # has no stubs
@@ -18,6 +19,8 @@ from brevitas.proxy import (  # type: ignore[import-untyped]  # has no stubs
     WeightQuantProxyFromInjector,
 )
 from torch import Tensor, nn
+
+from spikeloom.model._autograd import apply
 
 # Step of the best uniform quantiser of a normal distribution, in standard
 # deviations, for 2**bits - 1 levels (narrow range), bits 2 to 8.
@@ -66,7 +69,7 @@ class RoundedWeights(nn.Module):
         """Integer codes (as floats, with a gradient) and their scale."""
         with torch.no_grad():
             scale = self._scale(weight)
-        return cast("Tensor", _Codes.apply(weight, scale, self.limit)), scale
+        return apply(_Codes, weight, scale, self.limit), scale
 
     def forward(self, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What Brevitas expects: value, scale, zero point and bit width."""
@@ -77,7 +80,8 @@ class RoundedWeights(nn.Module):
         dims = list(range(1, weight.dim())) if self._per_channel else None
         norm = torch.linalg.vector_norm(weight, dim=dims, keepdim=self._per_channel)
         count = weight[0].numel() if self._per_channel else weight.numel()
-        return (norm * (self._step * count**-0.5)).clamp_min(1e-10)
+        scale: Tensor = norm * (self._step / math.sqrt(count))
+        return scale.clamp_min(1e-10)
 
 
 class RoundedWeightQuant(ExtendedInjector):  # type: ignore[misc]  # Brevitas has no stubs

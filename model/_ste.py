@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from spikeloom.ir import Leak
+from spikeloom.model._autograd import apply
 from spikeloom.model._leak import leaked
 
 
 class _Round(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+    def forward(_ctx: FunctionCtx, x: Tensor) -> Tensor:
         return x.round()
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+    def backward(_ctx: FunctionCtx, *grads: Tensor) -> Tensor:
         return grads[0]
 
 
 class _Clamp(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: torch.autograd.function.FunctionCtx, x: Tensor, low: float, high: float
-    ) -> Tensor:
+    def forward(_ctx: FunctionCtx, x: Tensor, low: float, high: float) -> Tensor:
         return x.clamp(low, high)
 
     @staticmethod
-    def backward(
-        ctx: torch.autograd.function.FunctionCtx, *grads: Tensor
-    ) -> tuple[Tensor, None, None]:
+    def backward(_ctx: FunctionCtx, *grads: Tensor) -> tuple[Tensor, None, None]:
         return grads[0], None, None
 
 
 def round_ste(x: Tensor) -> Tensor:
     """Round half to even; the gradient passes through."""
-    return cast("Tensor", _Round.apply(x))
+    return apply(_Round, x)
 
 
 def clamp_ste(x: Tensor, low: float, high: float) -> Tensor:
     """Clamp to `[low, high]`; the gradient passes through."""
-    return cast("Tensor", _Clamp.apply(x, low, high))
+    return apply(_Clamp, x, low, high)
 
 
 class _Leaked(torch.autograd.Function):
@@ -65,4 +63,4 @@ class _Leaked(torch.autograd.Function):
 
 def leaked_ste(v: Tensor, leak: Leak) -> Tensor:
     """`leak(v)` of integers; the gradient is the decay factor."""
-    return cast("Tensor", _Leaked.apply(v, leak))
+    return apply(_Leaked, v, leak)

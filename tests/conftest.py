@@ -7,13 +7,11 @@ import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-if TYPE_CHECKING:
-    from spikeloom.ir import Graph
+from spikeloom.ir import Dense, Graph, Input, Leak, Neurons, Readout
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,8 +39,6 @@ def need() -> Callable[[str], None]:
 @pytest.fixture
 def tiny_graph() -> Graph:
     """Six values of 3 bits, five LIF neurons, three outputs, four time steps."""
-    from spikeloom.ir import Dense, Graph, Input, Leak, Neurons, Readout
-
     rng = np.random.default_rng(7)
     nodes = (
         Input(name="pixels", shape=(6,), bits=3),

@@ -90,8 +90,12 @@ def test_build_that_changes_nothing_keeps_the_results(run: Path, tmp_path: Path)
 def test_graph_alone_is_built(tiny_graph: Graph, tmp_path: Path, form: str) -> None:
     folder = tmp_path / "graph"
     save_graph(tiny_graph, folder)
-    source = {"memory": tiny_graph, "folder": folder, "json": folder / "graph.json"}[form]
-    out = spikeloom.build(source, tmp_path / "out")
+    sources: dict[str, Path | Graph] = {
+        "memory": tiny_graph,
+        "folder": folder,
+        "json": folder / "graph.json",
+    }
+    out = spikeloom.build(sources[form], tmp_path / "out")
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["board"] is None
     with np.load(out / "vectors" / "test.npz") as archive:

@@ -23,7 +23,7 @@
 module spikeloom_accumulator #(
     parameter Lanes = 4,  // currents in a word
     parameter OutLanes = 4,  // currents in a beat; divides Lanes
-    parameter CurrentBits = 8,
+    parameter CurrentBits = 8,  // bits of a current, signed
     parameter AddendBits = 8,  // at most CurrentBits
     parameter Depth = 1,  // words
     parameter Repeats = 1,  // times that a step leaves
@@ -44,6 +44,15 @@ module spikeloom_accumulator #(
     input  wire                            m_axis_tready,
     output wire                            m_axis_tlast
 );
+
+  generate
+    if ((Lanes % OutLanes) != 0) begin : gen_check_lanes
+      spikeloom_error_out_lanes_must_divide_lanes u_error ();
+    end
+    if (AddendBits > CurrentBits) begin : gen_check_addend
+      spikeloom_error_addend_must_not_be_wider_than_current u_error ();
+    end
+  endgenerate
 
   localparam WordBits = Lanes * CurrentBits;
   localparam BeatBits = OutLanes * CurrentBits;

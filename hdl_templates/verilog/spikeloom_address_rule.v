@@ -29,25 +29,25 @@
 `default_nettype none
 
 module spikeloom_address_rule #(
-    parameter Ports = 1,
-    parameter RowBits = 1,
-    parameter ColumnBits = 1,
-    parameter ChannelBits = 1,
-    parameter PlaneBits = 1,
+    parameter Ports = 1,  // events per clock
+    parameter RowBits = 1,  // bits of a row number
+    parameter ColumnBits = 1,  // bits of a column number
+    parameter ChannelBits = 1,  // bits of a channel number within its port
+    parameter PlaneBits = 1,  // bits of a bit plane number
     parameter Spatial = 0,  // 0: a dense synapse, no tables
     parameter Groups = 1,  // words of output channels per position
     parameter GroupStep = 1,  // weight address from one group to the next
     parameter Rows = 1,  // words of the row table
     parameter Columns = 1,  // words of the column table
     parameter TapBits = 1,  // bits of a tap count
-    parameter RowTapStep = 0,
-    parameter RowOutputStep = 0,
-    parameter ColumnTapStep = 0,
-    parameter ColumnOutputStep = 0,
+    parameter RowTapStep = 0,  // weight address from one row tap to the next
+    parameter RowOutputStep = 0,  // current address from one output row to the next
+    parameter ColumnTapStep = 0,  // weight address from one column tap to the next
+    parameter ColumnOutputStep = 0,  // current address from one output column to the next
     parameter WeightBits = 1,  // bits of a weight address
     parameter OutputBits = 1,  // bits of a current address
-    parameter RowFile = "",
-    parameter ColumnFile = ""
+    parameter RowFile = "",  // table of the rows, hexadecimal
+    parameter ColumnFile = ""  // table of the columns, hexadecimal
 ) (
     input  wire                         clk_i,
     input  wire                         rst_ni,

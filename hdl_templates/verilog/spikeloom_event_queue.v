@@ -56,6 +56,15 @@ module spikeloom_event_queue #(
     output wire [  Ports*PlaneBits-1:0] m_plane_o
 );
 
+  generate
+    if ((Lanes % Ports) != 0) begin : gen_check_ports
+      spikeloom_error_ports_must_divide_lanes u_error ();
+    end
+    if (ValueBits > 16) begin : gen_check_value_bits
+      spikeloom_error_value_bits_must_be_16_or_less u_error ();
+    end
+  endgenerate
+
   localparam SubLanes = Lanes / Ports;
   localparam VectorBits = SubLanes * ValueBits;
   localparam WordBits = Lanes * ValueBits;

@@ -25,41 +25,41 @@ module spikeloom_layer #(
     parameter QueueDepth = 4,  // input words held
     // Address rule
     parameter Spatial = 0,  // 0: dense
-    parameter TapBits = 1,
-    parameter RowTapStep = 0,
-    parameter RowOutputStep = 0,
-    parameter ColumnTapStep = 0,
-    parameter ColumnOutputStep = 0,
-    parameter RowFile = "",
-    parameter ColumnFile = "",
+    parameter TapBits = 1,  // bits of a tap count
+    parameter RowTapStep = 0,  // weight address from one row tap to the next
+    parameter RowOutputStep = 0,  // current address from one output row to the next
+    parameter ColumnTapStep = 0,  // weight address from one column tap to the next
+    parameter ColumnOutputStep = 0,  // current address from one output column to the next
+    parameter RowFile = "",  // table of the rows, hexadecimal
+    parameter ColumnFile = "",  // table of the columns, hexadecimal
     // Weights and currents
-    parameter WeightBits = 4,
+    parameter WeightBits = 4,  // bits of a weight, signed
     parameter WeightDepth = 4,  // weight words per port
-    parameter WeightPrefix = "",
+    parameter WeightPrefix = "",  // path of the weight files up to the port number
     parameter Lanes = 4,  // currents added per clock
     parameter Groups = 1,  // current words per position
     parameter Depth = 1,  // current words
-    parameter CurrentBits = 8,
+    parameter CurrentBits = 8,  // bits of a current, signed
     parameter Repeats = 1,  // time steps that reuse one step of input
     // Neurons
     parameter NeuronLanes = 4,  // neurons updated per clock, divides Lanes
     parameter Words = 1,  // beats of neurons per time step
-    parameter TimeSteps = 1,
-    parameter SumBits = 10,
-    parameter MembraneBits = 10,
-    parameter Saturate = 0,
-    parameter Spiking = 1,
-    parameter LeakTerms = 1,
-    parameter [6*LeakTerms-1:0] Leak = 0,
-    parameter ResetMode = 0,
-    parameter ResetDelay = 0,
-    parameter BiasBits = 2,
-    parameter ThresholdBits = 2,
-    parameter Table = 0,
-    parameter TableDepth = 1,
-    parameter TableFile = "",
-    parameter signed [31:0] Bias = 0,
-    parameter [31:0] Threshold = 1,
+    parameter TimeSteps = 1,  // time steps of an inference
+    parameter SumBits = 10,  // bits of u before the clamp
+    parameter MembraneBits = 10,  // bits of a membrane
+    parameter Saturate = 0,  // 1: clamp u to MembraneBits
+    parameter Spiking = 1,  // 0: integrators that only send their last membranes
+    parameter LeakTerms = 1,  // shifts that the leak is a sum of
+    parameter [6*LeakTerms-1:0] Leak = 0,  // { negative, shift[4:0] } each, first lowest
+    parameter ResetMode = 0,  // 0 subtract, 1 to zero, 2 none
+    parameter ResetDelay = 0,  // 1: the reset waits for the next step
+    parameter BiasBits = 2,  // bits of a bias, signed
+    parameter ThresholdBits = 2,  // bits of a threshold, unsigned
+    parameter Table = 0,  // 1: bias and threshold from the table
+    parameter TableDepth = 1,  // words of the table
+    parameter TableFile = "",  // the table, hexadecimal
+    parameter signed [31:0] Bias = 0,  // bias of all neurons, without a table
+    parameter [31:0] Threshold = 1,  // threshold of all neurons, without a table
     // Derived, not to be set
     parameter OutBits = (Spiking != 0) ? NeuronLanes : NeuronLanes * MembraneBits
 ) (

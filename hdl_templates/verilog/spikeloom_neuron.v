@@ -26,28 +26,28 @@
 `default_nettype none
 
 module spikeloom_neuron #(
-    parameter Lanes = 4,
+    parameter Lanes = 4,  // neurons in a beat
     parameter Words = 1,  // beats per time step
-    parameter TimeSteps = 1,
-    parameter CurrentBits = 8,
-    parameter SumBits = 10,
-    parameter MembraneBits = 10,
-    parameter Saturate = 0,
-    parameter Spiking = 1,
-    // Leak: LeakTerms terms of 6 bits, { negative, shift[4:0] }, first term lowest
-    parameter LeakTerms = 1,
-    parameter [6*LeakTerms-1:0] Leak = 0,
-    // Reset: 0 subtract, 1 to zero, 2 none
-    parameter ResetMode = 0,
-    parameter ResetDelay = 0,
+    parameter TimeSteps = 1,  // time steps of an inference
+    parameter CurrentBits = 8,  // bits of a current, signed
+    parameter SumBits = 10,  // bits of u before the clamp
+    parameter MembraneBits = 10,  // bits of a membrane
+    parameter Saturate = 0,  // 1: clamp u to MembraneBits
+    parameter Spiking = 1,  // 0: integrators that only send their last membranes
+    // Leak: a sum of LeakTerms shifts, 6 bits each
+    parameter LeakTerms = 1,  // shifts that the leak is a sum of
+    parameter [6*LeakTerms-1:0] Leak = 0,  // { negative, shift[4:0] } each, first lowest
+    // Reset
+    parameter ResetMode = 0,  // 0 subtract, 1 to zero, 2 none
+    parameter ResetDelay = 0,  // 1: the reset waits for the next step
     // Bias and threshold
-    parameter BiasBits = 2,
+    parameter BiasBits = 2,  // bits of a bias, signed
     parameter ThresholdBits = 2,  // unsigned
     parameter Table = 0,  // 1: both from the table, { threshold, bias } per lane
-    parameter TableDepth = 1,
-    parameter TableFile = "",
-    parameter signed [31:0] Bias = 0,
-    parameter [31:0] Threshold = 1,
+    parameter TableDepth = 1,  // words of the table
+    parameter TableFile = "",  // the table, hexadecimal
+    parameter signed [31:0] Bias = 0,  // bias of all neurons, without a table
+    parameter [31:0] Threshold = 1,  // threshold of all neurons, without a table
     // Derived, not to be set
     parameter OutBits = (Spiking != 0) ? Lanes : Lanes * MembraneBits
 ) (
@@ -67,6 +67,15 @@ module spikeloom_neuron #(
     output wire [Lanes*MembraneBits-1:0] probe_membranes_o
 );
 
+  generate
+    if (SumBits < MembraneBits || SumBits < CurrentBits || SumBits < BiasBits) begin : gen_check_sum
+      spikeloom_error_sum_bits_must_hold_membrane_current_and_bias u_error ();
+    end
+    if (Spiking != 0 && ThresholdBits >= MembraneBits) begin : gen_check_threshold
+      spikeloom_error_threshold_must_fit_a_membrane u_error ();
+    end
+  endgenerate
+
   localparam AddressBits = (Words > 1) ? $clog2(Words) : 1;
   localparam StepBits = (TimeSteps > 1) ? $clog2(TimeSteps) : 1;
   localparam EntryBits = ThresholdBits + BiasBits;
@@ -74,7 +83,9 @@ module spikeloom_neuron #(
   localparam [StepBits-1:0] LastStep = LastStepValue[StepBits-1:0];
   localparam [31:0] GapValue = (Words < 4) ? 4 - Words : 0;
   localparam [1:0] Gap = GapValue[1:0];
-  localparam signed [SumBits-1:0] Maximum = {{(SumBits - MembraneBits + 1) {1'b0}}, {(MembraneBits - 1) {1'b1}}};
+  localparam signed [SumBits-1:0] Maximum = {
+    {(SumBits - MembraneBits + 1) {1'b0}}, {(MembraneBits - 1) {1'b1}}
+  };
   localparam signed [SumBits-1:0] Minimum = ~Maximum;
 
   // The whole pipeline waits for its output.

@@ -21,7 +21,7 @@ module spikeloom_rate_encoder #(
     parameter Lanes = 4,  // values in a beat
     parameter ValueBits = 8,  // 1 to 16
     parameter Words = 4,  // beats in a frame
-    parameter TimeSteps = 4,
+    parameter TimeSteps = 4,  // time steps of an inference
     parameter [15:0] Seed = 16'hACE1
 ) (
     input  wire                       clk_i,
@@ -35,6 +35,12 @@ module spikeloom_rate_encoder #(
     input  wire                       m_axis_tready,
     output wire                       m_axis_tlast
 );
+
+  generate
+    if (ValueBits < 1 || ValueBits > 16) begin : gen_check_value_bits
+      spikeloom_error_value_bits_must_be_1_to_16 u_error ();
+    end
+  endgenerate
 
   localparam AddressBits = (Words > 1) ? $clog2(Words) : 1;
   localparam StepBits = (TimeSteps > 1) ? $clog2(TimeSteps) : 1;

@@ -13,7 +13,7 @@ module spikeloom_rom #(
     parameter Width = 8,  // bits of a word
     parameter Depth = 2,  // words, 1 or more
     parameter AddressBits = (Depth > 1) ? $clog2(Depth) : 1,
-    parameter File = ""  // hexadecimal, one word a line; without it the content is undefined
+    parameter File = ""  // hexadecimal, one word a line; without it all words are 0
 ) (
     input  wire                   clk_i,
     input  wire                   en_i,
@@ -26,6 +26,9 @@ module spikeloom_rom #(
   generate
     if (File != "") begin : gen_contents
       initial $readmemh(File, memory);
+    end else begin : gen_zero
+      integer i;
+      initial for (i = 0; i < Depth; i = i + 1) memory[i] = 0;
     end
   endgenerate
 

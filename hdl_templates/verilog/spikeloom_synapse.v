@@ -19,33 +19,33 @@
 
 module spikeloom_synapse #(
     // Input words
-    parameter InLanes = 4,
-    parameter ValueBits = 1,
-    parameter Ports = 1,
-    parameter InGroups = 1,
-    parameter Columns = 1,
-    parameter Rows = 1,
-    parameter QueueDepth = 4,
+    parameter InLanes = 4,  // values in an input word
+    parameter ValueBits = 1,  // bits of a value, 1: a spike
+    parameter Ports = 1,  // events per clock
+    parameter InGroups = 1,  // input words per position
+    parameter Columns = 1,  // input positions along x
+    parameter Rows = 1,  // input positions along y
+    parameter QueueDepth = 4,  // input words held
     // Address rule
-    parameter Spatial = 0,
-    parameter TapBits = 1,
-    parameter RowTapStep = 0,
-    parameter RowOutputStep = 0,
-    parameter ColumnTapStep = 0,
-    parameter ColumnOutputStep = 0,
-    parameter RowFile = "",
-    parameter ColumnFile = "",
+    parameter Spatial = 0,  // 0: dense, one position and no tables
+    parameter TapBits = 1,  // bits of a tap count
+    parameter RowTapStep = 0,  // weight address from one row tap to the next
+    parameter RowOutputStep = 0,  // current address from one output row to the next
+    parameter ColumnTapStep = 0,  // weight address from one column tap to the next
+    parameter ColumnOutputStep = 0,  // current address from one output column to the next
+    parameter RowFile = "",  // table of the rows, hexadecimal
+    parameter ColumnFile = "",  // table of the columns, hexadecimal
     // Weights
-    parameter WeightBits = 4,
+    parameter WeightBits = 4,  // bits of a weight, signed
     parameter WeightDepth = 4,  // words per port
-    parameter WeightPrefix = "",
+    parameter WeightPrefix = "",  // path of the weight files up to the port number
     // Currents
-    parameter Lanes = 4,
-    parameter OutLanes = 4,
+    parameter Lanes = 4,  // currents added per clock
+    parameter OutLanes = 4,  // currents in an output beat; divides Lanes
     parameter Groups = 1,  // words of output channels per position
     parameter Depth = 1,  // words of currents
-    parameter CurrentBits = 8,
-    parameter Repeats = 1
+    parameter CurrentBits = 8,  // bits of a current, signed
+    parameter Repeats = 1  // times that the currents of one step are sent
 ) (
     input  wire                            clk_i,
     input  wire                            rst_ni,
@@ -59,6 +59,13 @@ module spikeloom_synapse #(
     output wire                            m_axis_tlast,
     output wire                            busy_o          // adds, or sends currents
 );
+
+  generate
+    if (Ports > 9) begin : gen_check_ports
+      // The number of a weight file is one digit.
+      spikeloom_error_ports_must_be_9_or_less u_error ();
+    end
+  endgenerate
 
   localparam RowBits = (Rows > 1) ? $clog2(Rows) : 1;
   localparam ColumnBits = (Columns > 1) ? $clog2(Columns) : 1;
@@ -210,7 +217,7 @@ module spikeloom_synapse #(
           .Width(Lanes * WeightBits),
           .Depth(WeightDepth),
           .AddressBits(RowAddressBits),
-          .File({WeightPrefix, "0" + p[7:0], ".mem"})
+          .File((WeightPrefix == "") ? "" : {WeightPrefix, "0" + p[7:0], ".mem"})
       ) u_weights (
           .clk_i(clk_i),
           .en_i(1'b1),

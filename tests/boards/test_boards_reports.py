@@ -11,6 +11,7 @@ import pytest
 from spikeloom.boards import Resources, load_board
 from spikeloom.boards._flow import FLOWS
 from spikeloom.boards._reports import (
+    UtilisationWatch,
     count_cells,
     explain_cells,
     explain_excess,
@@ -19,7 +20,7 @@ from spikeloom.boards._reports import (
     read_place_report,
     read_stat,
 )
-from spikeloom.ir import ToolError
+from spikeloom.ir import ResourceError, ToolError
 
 # What Yosys 0.70 and nextpnr 0.11.1 reported of the core of standin.v.
 STAT = {
@@ -188,29 +189,44 @@ def test_excess_of_what_the_device_has_none_of() -> None:
     assert "it needs 1 SPRAMs and the device has 0; use smaller layers" in text
 
 
-def test_failure_of_nextpnr_with_its_table() -> None:
-    output = (
-        "Info: Device utilisation:\n"
-        "Info: \t         ICESTORM_LC:    9236/   7680   120%\n"
-        "Info: \t        ICESTORM_RAM:       2/     32     6%\n"
-        "ERROR: Unable to place cell 'u_core.x', no BELs remaining to implement cell type\n"
+def watch(board: str, lines: str) -> None:
+    seen = UtilisationWatch(FLOWS[load_board(board).family], load_board(board))
+    for line in lines.splitlines(keepends=True):
+        seen(line)
+
+
+# As nextpnr 0.11.1 printed it for a network of 64 lanes.
+TABLE = """Info: Device utilisation:
+Info: \t                 VCC:       1/      1   100%
+Info: \t                LUT4:    7478/   8640    86%
+Info: \t                 ALU:    2282/   6480    35%
+Info: \t                 DFF:    4529/   6480    69%
+Info: \t               BSRAM:       0/     26     0%
+
+"""
+
+
+def test_table_of_nextpnr_ends_a_hopeless_placement() -> None:
+    message = r"it needs 9760 logic cells and the device has 8640, 13 % too many; use fewer lanes"
+    with pytest.raises(ResourceError, match=message):
+        watch("tangnano9k", TABLE + "Info: Placed 0 cells based on constraints.\n")
+
+
+def test_table_of_nextpnr_of_a_design_that_fits() -> None:
+    watch("tangnano9k", TABLE.replace("7478/   8640    86%", "5000/   8640    57%") * 2)
+    watch("tangnano9k", "Info: 5000 cells\nInfo: Routing..\n")
+
+
+def test_design_too_dense_to_place() -> None:
+    output = "ERROR: Unable to place cell 'x', no BELs remaining to implement cell type 'y'\n"
+    assert explain_failure(output, load_board("hx8k")) == (
+        "the design fills the Lattice iCE40-HX8K breakout board so far that it cannot be placed; "
+        "use fewer lanes or event ports, or fewer weight bits, or another board"
     )
-    board = load_board("hx8k")
-    text = explain_failure(output, FLOWS[board.family], board)
-    assert text is not None
-    assert "it needs 9236 logic cells and the device has 7680, 20 % too many" in text
-
-
-def test_failure_of_nextpnr_without_a_table() -> None:
-    board = load_board("hx8k")
-    text = explain_failure("ERROR: Unable to place cell 'x'\n", FLOWS[board.family], board)
-    assert text is not None
-    assert text.startswith("the design does not fit the Lattice iCE40-HX8K breakout board; use")
 
 
 def test_other_failure_of_nextpnr_is_not_explained() -> None:
-    board = load_board("hx8k")
-    assert explain_failure("ERROR: unknown option\n", FLOWS[board.family], board) is None
+    assert explain_failure("ERROR: unknown option\n", load_board("hx8k")) is None
 
 
 def test_found_cells(tmp_path: Path) -> None:

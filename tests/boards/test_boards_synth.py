@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import subprocess
@@ -123,9 +124,17 @@ def test_product_with_a_power_of_two_is_wires(standin: Callable[..., Path]) -> N
     ("board", "cell", "ports"),
     [
         ("ulx3s", "MULT18X18D", ".A0(s_axis_tdata[0]), .P0(product)"),
-        ("icebreaker", "SB_MAC16", ".A(s_axis_tdata), .O(product)"),
+        (
+            "icebreaker",
+            "SB_MAC16",
+            ".A(s_axis_tdata), .B(16'd3), .C(16'd0), .D(16'd0), .CLK(clk_i), .O(product)",
+        ),
         ("tangnano9k", "MULT9X9", ".A(s_axis_tdata[8:0]), .DOUT(product)"),
-        ("artya7", "DSP48E1", ".A({14'd0, s_axis_tdata}), .P(product)"),
+        (
+            "artya7",
+            "DSP48E1",
+            ".A({14'd0, s_axis_tdata}), .B(18'd3), .C(48'd0), .D(25'd0), .CLK(clk_i), .P(product)",
+        ),
     ],
 )
 def test_dsp_block_is_refused_after_mapping(
@@ -214,6 +223,21 @@ def test_second_synthesis_at_the_same_time(standin: Callable[..., Path]) -> None
         pytest.raises(ToolError, match=r"hx8k-core is in use by another synthesis; wait"),
     ):
         synthesise(out, board="hx8k", core_only=True)
+
+
+def test_full_disk_leaves_nothing_half_written(
+    standin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = standin()
+
+    def refuse(self: Path, _data: bytes) -> int:
+        self.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(BuildError, match=r"^cannot write .*: No space left on device; free some"):
+        synthesise(out, board="hx8k")
+    assert not any((out / "syn" / "hx8k").iterdir())
 
 
 def test_no_board(standin: Callable[..., Path]) -> None:

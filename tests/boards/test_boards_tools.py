@@ -200,6 +200,34 @@ def test_failure_without_errors_quotes_the_end(tmp_path: Path) -> None:
     assert "\n    7\n" not in str(caught.value)
 
 
+def test_tool_that_writes_its_log_itself(tmp_path: Path) -> None:
+    code = (
+        "import sys; print('1. Executing A pass.', flush=True); "
+        "open(sys.argv[2], 'w').write('1. Executing A pass.\\nERROR: in the log alone\\n'); "
+        "print('Traceback', file=sys.stderr); sys.exit(1)"
+    )
+    progress = Recorder()
+    with pytest.raises(ToolRunError, match=r"says:\n    ERROR: in the log alone\n    Traceback$"):
+        run_tool(
+            python_tool(code), [], out=tmp_path, log="a.log", progress=progress, log_option="-l"
+        )
+    log = (tmp_path / "a.log").read_text(encoding="utf-8")
+    assert log == "1. Executing A pass.\nERROR: in the log alone\nTraceback\n"
+    assert progress.said == ["advance 1 A"]
+
+
+def test_watch_that_raises_ends_the_tool(tmp_path: Path) -> None:
+    code = "import time; print('x', flush=True); time.sleep(60); open('late', 'w')"
+
+    def watch(line: str) -> None:
+        raise ToolError(f"seen {line.strip()}")
+
+    start = time.monotonic()
+    with pytest.raises(ToolError, match=r"^seen x$"):
+        run_tool(python_tool(code), [], out=tmp_path, log="a", progress=NullProgress(), watch=watch)
+    assert time.monotonic() - start < 30
+
+
 def test_program_that_is_gone(tmp_path: Path) -> None:
     tool = Tool("gone", (str(tmp_path / "gone"),), "1", "native")
     with pytest.raises(ToolError, match=r"gone cannot be started: .*No such file"):

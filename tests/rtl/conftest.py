@@ -1,0 +1,8 @@
+"""Makes `rtl_bench` importable, here and in the simulator, which inherits `sys.path`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,1 @@
+"""Benches of the library modules; imported by pytest and inside the simulator."""

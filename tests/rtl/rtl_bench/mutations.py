@@ -1,0 +1,130 @@
+"""Deliberate errors that the benches must find; the first of each module is never left out."""
+
+from __future__ import annotations
+
+from rtl_bench.suite import Mutation
+
+_FORWARD = "else if (visit_3_q && (address_3_q == address_1_q)) operand_q <= sum_q;"
+
+MUTATIONS: tuple[Mutation, ...] = (
+    Mutation(
+        "overflows", "spikeloom_fifo", "fifo_8x4",
+        "assign s_axis_tready = (count_q != FullCount);", "assign s_axis_tready = 1'b1;",
+    ),
+    Mutation(
+        "does_not_hold", "spikeloom_rom", "rom_7x3",
+        "if (en_i) data_o", "if (1'b1) data_o",
+    ),
+    Mutation(
+        "forgets_silent_end", "spikeloom_event_queue", "queue_4_1_2_3_2_3_5",
+        "(s_axis_tdata != 0) || s_axis_tlast", "(s_axis_tdata != 0)",
+    ),
+    Mutation(
+        "ends_early", "spikeloom_address_rule", "rule_5x4",
+        "loop_last_q && finished", "loop_last_q && last_group",
+    ),
+    Mutation(
+        "forwards_once", "spikeloom_accumulator", "accumulator_4_4_9_9_4_1", _FORWARD, "",
+    ),
+    Mutation(
+        "holds_late", "spikeloom_synapse", "syn_conv",
+        ".hold_i(hold || visit_last_q)", ".hold_i(hold)",
+    ),
+    Mutation(
+        "fires_above", "spikeloom_neuron", "nrn_lif",
+        "wire fire = !above[MembraneBits];", "wire fire = !above[MembraneBits] && (above != 0);",
+    ),
+    Mutation(
+        "never_saturates", "spikeloom_layer", "lay_conv",
+        ".Saturate(Saturate)", ".Saturate(0)",
+    ),
+    Mutation(
+        "last_of_equals", "spikeloom_argmax", "argmax_3_2_9",
+        "(score > best_q)", "(score >= best_q)",
+    ),
+    Mutation(
+        "fires_when_equal", "spikeloom_rate_encoder", "encoder_2_3_3_2_44257",
+        "(value > random)", "(value >= random)",
+    ),
+    # Left out of the normal run
+    Mutation(
+        "wraps_late", "spikeloom_fifo", "fifo_5x3",
+        "(read_pointer_q == LastPointer)", "(read_pointer_q == 2'd3)", slow=True,
+    ),
+    Mutation(
+        "keeps_its_words", "spikeloom_fifo", "fifo_8x4",
+        "      count_q <= 0;\n", "", slow=True,
+    ),
+    Mutation(
+        "forgets_the_column", "spikeloom_event_queue", "queue_4_1_2_3_2_3_5",
+        "if (last_channel) column_q", "if (last_channel && last_row) column_q", slow=True,
+    ),
+    Mutation(
+        "short_step_stays", "spikeloom_event_queue", "queue_4_1_1_2_3_2_4",
+        "      if (s_axis_tlast) begin\n        row_q <= 0;", "      if (s_axis_tlast) begin",
+        slow=True,
+    ),
+    Mutation(
+        "visits_nothing", "spikeloom_address_rule", "rule_5x4",
+        "(row_taps != 0) && ", "", slow=True,
+    ),
+    Mutation(
+        "steps_by_taps", "spikeloom_address_rule", "rule_5x4",
+        "column_output_q - ColumnOutput;", "output_q - ColumnOutput;", slow=True,
+    ),
+    Mutation(
+        "forwards_nothing", "spikeloom_accumulator", "accumulator_6_3_12_7_5_4",
+        "if (visit_2_q && (address_2_q == address_1_q)) operand_q <= sum;",
+        "if (1'b0) operand_q <= sum;", slow=True,
+    ),
+    Mutation(
+        "is_not_cleared", "spikeloom_accumulator", "accumulator_3_1_10_4_3_2",
+        "wire                  clear = wipe_q || (word_taken && last_repeat);",
+        "wire                  clear = wipe_q;", slow=True,
+    ),
+    Mutation(
+        "is_cleared_early", "spikeloom_accumulator", "accumulator_3_1_10_4_3_2",
+        "(word_taken && last_repeat);", "word_taken;", slow=True,
+    ),
+    Mutation(
+        "shifts_early", "spikeloom_synapse", "syn_planes",
+        "gated <<< plane_2_q", "gated <<< plane_1_q", slow=True,
+    ),
+    Mutation(
+        "reads_the_first_weights", "spikeloom_synapse", "syn_conv",
+        "visit_weight + row;", "row;", slow=True,
+    ),
+    Mutation(
+        "starts_from_the_last", "spikeloom_neuron", "nrn_zero",
+        "first_1_q ? {SumBits{1'b0}} : old", "old", slow=True,
+    ),
+    Mutation(
+        "saturates_late", "spikeloom_neuron", "nrn_narrow",
+        "(u > Maximum)", "(u > Maximum + 1)", slow=True,
+    ),
+    Mutation(
+        "leaves_no_gap", "spikeloom_neuron", "nrn_zero",
+        "(Words < 4) ? 4 - Words : 0;", "0;", slow=True,
+    ),
+    Mutation(
+        "late_reset_of_v", "spikeloom_neuron", "nrn_late",
+        "leak(start) - wide_threshold[SumBits-1:0];",
+        "leak(start - wide_threshold[SumBits-1:0]);", slow=True,
+    ),
+    Mutation(
+        "repeats_once", "spikeloom_layer", "lay_direct", ".Repeats(Repeats)", ".Repeats(1)",
+        slow=True,
+    ),
+    Mutation(
+        "compares_unsigned", "spikeloom_argmax", "argmax_3_2_9",
+        "  reg signed [ScoreBits-1:0] best_q;", "  reg [ScoreBits-1:0] best_q;", slow=True,
+    ),
+    Mutation(
+        "keeps_its_state", "spikeloom_rate_encoder", "encoder_3_8_5_4_32768",
+        "!rst_ni || !(full_q || offered_q)", "!rst_ni", slow=True,
+    ),
+    Mutation(
+        "speaks_behind_the_end", "spikeloom_rate_encoder", "encoder_3_8_5_4_32768",
+        "(value > random) && !blank_q", "(value > random)", slow=True,
+    ),
+)  # fmt: skip

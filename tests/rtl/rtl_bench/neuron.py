@@ -1,0 +1,154 @@
+"""Bench of spikeloom_neuron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from rtl_bench.agents import AxisBench, InOrder, Instance, consecutive, pack, with_last
+from spikeloom.ir import Leak, Reset
+from spikeloom.sim.axis import Beat, Monitor
+
+Inference = list[list[int]]  # currents of all neurons, step by step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What the neurons of a group do; biases and thresholds repeat along the neurons."""
+
+    leak: Leak
+    reset: Reset
+    delayed: bool
+    spiking: bool
+    saturates: bool
+    membrane_bits: int
+    biases: list[int]
+    thresholds: list[int]
+    currents: tuple[int, int]  # smallest and largest
+
+    def step(self, neuron: int, v: int, current: int) -> tuple[int, int]:
+        """Return the spike of one neuron and its membrane afterwards."""
+        bias = self.biases[neuron % len(self.biases)]
+        theta = self.thresholds[neuron % len(self.thresholds)]
+        u = self.left(v)
+        if self.delayed and self.spiking and v >= theta:
+            u = self._reset(u, theta)
+        u = self.clamp(u + current + bias)
+        spike = int(self.spiking and u >= theta)
+        return spike, self._reset(u, theta) if spike and not self.delayed else u
+
+    def left(self, v: int) -> int:
+        """Return what the leak leaves of a membrane."""
+        return sum(term.sign * (v >> term.shift) for term in self.leak.terms)
+
+    def clamp(self, u: int) -> int:
+        """Saturate, or see that there is no need to."""
+        half = 1 << (self.membrane_bits - 1)
+        clamped = min(max(u, -half), half - 1)
+        assert self.saturates or clamped == u, "the case has too few membrane bits"
+        return clamped
+
+    def _reset(self, u: int, theta: int) -> int:
+        return {Reset.SUBTRACT: u - theta, Reset.ZERO: 0, Reset.NONE: u}[self.reset]
+
+
+class NeuronBench(AxisBench):
+    """A transaction is the currents of one inference."""
+
+    rounds = 6
+
+    def __init__(self, instance: Instance, *, share: float, random: Random) -> None:
+        super().__init__(instance, share=share, random=random)
+        self._probe: InOrder[tuple[int, int]] = InOrder("probed (spikes, membranes)")
+        self.checkers.append(self._probe)
+        outputs = (instance.probe_spikes_o, instance.probe_membranes_o)
+        self.domain.add(
+            Monitor(instance.probe_valid_o, outputs, lambda s, m: self._probe.check((s, m)))
+        )
+
+    @property
+    def rule(self) -> Rule:
+        rule: Rule = self.case.facts
+        return rule
+
+    @property
+    def neurons(self) -> int:
+        return self.case["Lanes"] * self.case["Words"]
+
+    def stimulus(self) -> Inference:
+        low, high = self.rule.currents
+        part = self.random.choice([1, 4])
+        return [
+            [self.random.randint(low // part, high // part) for _ in range(self.neurons)]
+            for _ in range(self.case["TimeSteps"])
+        ]
+
+    def extremes(self) -> list[Inference]:
+        low, high = self.rule.currents
+        steps = self.case["TimeSteps"]
+        ends = [[[value] * self.neurons] * steps for value in (low, high, 0)]
+        swing = [[(low, high)[t % 2]] * self.neurons for t in range(steps)]
+        meets = [
+            [self._threshold(n) if t == 0 else 0 for n in range(self.neurons)] for t in range(steps)
+        ]
+        return [*ends, swing, ends[1], meets]
+
+    def _threshold(self, neuron: int) -> int:
+        """Return the current that takes a neuron at rest exactly to its threshold."""
+        low, high = self.rule.currents
+        rule = self.rule
+        theta = rule.thresholds[neuron % len(rule.thresholds)]
+        return min(max(theta - rule.biases[neuron % len(rule.biases)], low), high)
+
+    def send(self, transaction: Inference) -> None:
+        super().send(transaction)
+        lanes, bits = self.case["Lanes"], self.case["MembraneBits"]
+        for step in self._trace(transaction):
+            for i in range(0, self.neurons, lanes):
+                spikes, membranes = zip(*step[i : i + lanes], strict=True)
+                self._probe.expect([(pack(spikes, 1), pack(membranes, bits))])
+
+    def _trace(self, inference: Inference) -> list[list[tuple[int, int]]]:
+        """Return (spike, membrane) of every neuron, step by step: the model."""
+        membranes = [0] * self.neurons
+        trace = []
+        for currents in inference:
+            step = [
+                self.rule.step(n, v, current)
+                for n, (v, current) in enumerate(zip(membranes, currents, strict=True))
+            ]
+            membranes = [v for _, v in step]
+            trace.append(step)
+        return trace
+
+    def beats(self, transaction: Inference) -> list[Beat]:
+        lanes, bits = self.case["Lanes"], self.case["CurrentBits"]
+        starts = range(0, self.neurons, lanes)
+        return [
+            beat
+            for step in transaction
+            for beat in with_last([pack(step[i : i + lanes], bits) for i in starts])
+        ]
+
+    def expected(self, transaction: Inference) -> list[Beat]:
+        lanes, trace = self.case["Lanes"], self._trace(transaction)
+        shown, kind, bits = (trace, 0, 1)
+        if not self.rule.spiking:
+            shown, kind, bits = (trace[-1:], 1, self.case["MembraneBits"])
+        starts = range(0, self.neurons, lanes)
+        return [
+            beat
+            for step in shown
+            for beat in with_last(
+                [pack([n[kind] for n in step[i : i + lanes]], bits) for i in starts]
+            )
+        ]
+
+    async def timing(self) -> None:
+        words, steps = self.case["Words"], self.case["TimeSteps"]
+        start, arrivals = await self.arrivals_of([self.stimulus()])
+        before = 0 if self.rule.spiking else (steps - 1) * max(words, 4)
+        assert arrivals[0] == start + before + 4, "the latency must be 4 clocks"
+        for first in range(0, len(arrivals), words):
+            assert consecutive(arrivals[first : first + words]), "a beat must take one clock"
+        assert consecutive(arrivals[::words], max(words, 4)), "a step must take 4 clocks or Words"

@@ -1,0 +1,31 @@
+"""Random networks, random foldings: RTL and reference executor agree on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from random_graphs import random_graph, random_options
+
+import spikeloom
+from spikeloom.sim import verify
+
+# A handful for every run, chosen to cover the encoders and layer kinds among
+# them; the rest are drawn by `pytest -m slow`.
+QUICK = (1, 5, 8, 12)
+SLOW = tuple(seed for seed in range(40) if seed not in QUICK)
+
+
+@pytest.mark.parametrize(
+    "seed", [*QUICK, *(pytest.param(seed, marks=pytest.mark.slow) for seed in SLOW)]
+)
+def test_random_network_is_bit_exact(
+    seed: int, tmp_path: Path, need: Callable[[str], None]
+) -> None:
+    need("verilator")
+    graph = random_graph(seed)
+    out = spikeloom.build(graph, tmp_path / "out", options=random_options(graph, seed))
+    result = verify(out, probe=True)
+    assert result.mismatches == 0, f"seed {seed}: {result.first_mismatches}"
+    assert result.spikes_compared == result.membranes_compared > 0
