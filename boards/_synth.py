@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from spikeloom.boards._board import Resources, Support
+from spikeloom.boards._board import Board, Resources, Support
 from spikeloom.boards._flow import pack_arguments, place_arguments, routes
 from spikeloom.boards._job import Job, clear, locked, prepare, write_whole
 from spikeloom.boards._process import ToolRunError
@@ -25,7 +25,7 @@ from spikeloom.boards._tools import Tool, find_nextpnr, find_packer, find_yosys,
 from spikeloom.ir import BuildError, Progress, ResourceError
 
 _GOWIN_NOTE = "the clock estimate of nextpnr for Gowin is not credible and left out"
-_AREA_NOTE = "area only, counted before packing: no open place and route for this"
+_AREA_NOTE = "area only, counted before packing: no open place and route for this "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +131,26 @@ def _map(job: Job, yosys: Tool) -> None:
     try:
         job.run(yosys, ["-s", job.paths.script], "yosys", log_option="-l")
     except ToolRunError as error:
-        for path, what in (
-            (job.paths.multipliers, "before mapping it has"),
-            (job.paths.dsp_cells, "after mapping it has DSP blocks,"),
-        ):
-            cells = found_cells(job.file(path))
-            if cells:
-                raise BuildError(explain_cells(cells, what)) from error
+        _check_cells(job, complete=False, cause=error)
         raise
+    # The scripts may have been edited: what they list is looked at in any case.
+    _check_cells(job, complete=True, cause=None)
+
+
+def _check_cells(job: Job, *, complete: bool, cause: Exception | None) -> None:
+    """Look at the lists of forbidden cells, both of them if the run is complete."""
+    for path, what in (
+        (job.paths.multipliers, "before mapping it has"),
+        (job.paths.dsp_cells, "after mapping it has DSP blocks,"),
+    ):
+        if complete and not job.file(path).is_file():
+            raise BuildError(
+                f"{job.file(job.paths.script)} must list forbidden cells in {path}, as it was "
+                "written; delete it to have it written again"
+            )
+        cells = found_cells(job.file(path))
+        if cells:
+            raise BuildError(explain_cells(cells, what)) from cause
 
 
 def _mapped_result(job: Job) -> SynthResult:
@@ -157,7 +169,7 @@ def _mapped_result(job: Job) -> SynthResult:
         clock_mhz=job.board.clock_mhz,
         bitstream=None,
         seed=job.seed,
-        note=f"{_AREA_NOTE} {'core alone' if job.board.support is not Support.AREA else 'device'}",
+        note=_AREA_NOTE + ("device" if job.board.support is Support.AREA else "core alone"),
     )
 
 
@@ -174,20 +186,22 @@ def _place(job: Job, nextpnr: Tool, mapped: SynthResult) -> SynthResult:
         raise
     counts, fmax = read_place_report(job.file(job.paths.report), job.paths.flow)
     used = replace(mapped.used, **counts)
-    return replace(mapped, used=used, fmax_mhz=fmax, note=_timing_note(job, fmax))
+    note = timing_note(job.board, fmax, core_only=job.core_only)
+    if fmax is not None and note:
+        job.progress.message(f"warning: {note}")
+    return replace(mapped, used=used, fmax_mhz=fmax, note=note)
 
 
-def _timing_note(job: Job, fmax: float | None) -> str:
+def timing_note(board: Board, fmax: float | None, *, core_only: bool) -> str:
+    """Say what must be known of the clock estimate of a routed design."""
     if fmax is None:
         return _GOWIN_NOTE
-    if job.core_only or fmax >= job.board.clock_mhz:
+    if core_only or fmax >= board.clock_mhz:
         return ""
-    note = (
+    return (
         f"too slow for the board: {fmax:.1f} MHz after routing, and its clock is "
-        f"{job.board.clock_mhz:g} MHz; use fewer lanes, or another --seed"
+        f"{board.clock_mhz:g} MHz; use fewer lanes, or another --seed"
     )
-    job.progress.message(f"warning: {note}")
-    return note
 
 
 def _pack(job: Job, packer: Tool, placed: SynthResult) -> SynthResult:

@@ -11,3 +11,8 @@ from torch.autograd import Function
 def apply(function: type[Function], *arguments: object) -> Tensor:
     """Run an autograd function that returns one tensor."""
     return cast("Tensor", cast("Any", function).apply(*arguments))
+
+
+def apply_pair(function: type[Function], *arguments: object) -> tuple[Tensor, Tensor]:
+    """Run an autograd function that returns two tensors."""
+    return cast("tuple[Tensor, Tensor]", cast("Any", function).apply(*arguments))

@@ -143,6 +143,8 @@ class TrainConfig:
         shift: Largest random shift of a training image, in pixels.
         rotation: Largest random rotation, in degrees.
         zoom: Largest random change of size, as a fraction.
+        threads: CPU threads; by default torch's choice.  Small networks are
+            fastest with one, and only an equal number repeats a run exactly.
     """
 
     epochs: Annotated[int, Between(1, 10000)] = 20
@@ -156,6 +158,7 @@ class TrainConfig:
     shift: Annotated[float, Between(0.0, 8.0)] = 0.0
     rotation: Annotated[float, Between(0.0, 180.0)] = 0.0
     zoom: Annotated[float, Between(0.0, 0.5)] = 0.0
+    threads: Annotated[int, Between(1, 256)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +231,21 @@ def check_config(config: Config) -> None:
         ConfigError: As `load_config`.
     """
     parse_config(to_toml(config), source=f"configuration {config.name!r}")
+
+
+def checked_network(network: NetworkConfig) -> NetworkConfig:
+    """The same network with every value checked, and single numbers for pairs spread out.
+
+    Raises:
+        ConfigError: If a value has the wrong type or is out of range.
+    """
+    reader = Reader()
+    read = reader.read(NetworkConfig, tomllib.loads(to_toml(network)), "")
+    if read is None or reader.problems:
+        raise ConfigError(
+            "\n  ".join([f"the network has {_count(reader.problems)}:", *reader.problems])
+        )
+    return read
 
 
 def dump_config(config: Config) -> str:

@@ -20,6 +20,7 @@ from spikeloom.model._config import (
     PoolLayer,
     ReadoutConfig,
     SynapseLayer,
+    checked_network,
 )
 from spikeloom.model._layers import IntegratorLayer, Pool, SpikingLayer, set_lattice
 from spikeloom.model._neuron import IF, LIF, PLIF, Integrator, NeuronOptions, SpikingNeuron
@@ -59,6 +60,7 @@ class Network(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        config = checked_network(config)
         readout = readout or ReadoutConfig()
         problems = network_problems(config, readout.kind, shape=shape)
         if problems:

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spikeloom.model._autograd import apply_pair
+
 MOMENTUM = 0.1
 EPSILON = 1e-5
 SMALLEST_GAMMA = 1e-2  # keeps the threshold of a channel that training lets die finite
@@ -58,7 +60,7 @@ class FoldedNorm(nn.Module):
         return ratio, self.beta * ratio - mean
 
     def _measure(self, currents: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
-        mean, variance = _Moments.apply(currents)
+        mean, variance = apply_pair(_Moments, currents)
         with torch.no_grad():
             self.running_mean.lerp_(mean * self.signs() * unit, MOMENTUM)
             self.running_variance.lerp_(variance * unit.square(), MOMENTUM)

@@ -40,7 +40,7 @@ class _SumPool(torch.autograd.Function):
         for first in range(kernel[1]):
             wide[..., first : columns * kernel[1] : kernel[1]] = grad
         full = grad.new_zeros(shape)
-        kept = full[:, :, : rows * kernel[0]].unflatten(2, (rows, kernel[0]))
+        kept = full[:, :, : rows * kernel[0]].view(*shape[:2], rows, kernel[0], shape[3])
         kept.copy_(wide.unsqueeze(3).expand_as(kept))
         return full, None
 

@@ -18,6 +18,10 @@ from spikeloom.model._data import Images
 from spikeloom.model._network import Network
 
 
+# What torch may raise for a file that is not, or no longer, one of its own.
+DAMAGES = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError)
+
+
 class TrainingInterruptedError(SpikeloomError):
     """Training was stopped by the user; its run folder can be resumed."""
 
@@ -88,7 +92,7 @@ class RunFolder:
         file = self.path / name
         try:
             state: dict[str, Any] = torch.load(file, weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        except DAMAGES as error:
             raise DataError(f"cannot read {file}: {error}; train again without --resume") from error
         return state
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,14 +76,26 @@ def train(
     folder.prepare(config)
     trainer.start(resume=resume)
     try:
-        trainer.fit()
-        trainer.finish()
+        with _threads(config.train.threads):
+            trainer.fit()
+            trainer.finish()
     except KeyboardInterrupt:
         raise TrainingInterruptedError(
             f"training stopped after epoch {trainer.state.epoch} of {trainer.epochs}; "
             f"its state is in {run}, go on with the same command and --resume"
         ) from None
     return run
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let torch use `count` threads, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _check_same(config: Config, checkpoint: dict[str, Any], folder: RunFolder) -> None:

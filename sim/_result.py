@@ -80,6 +80,7 @@ class ModeResult:
     interval: CycleStats | None
     wrong_predictions: dict[int, int]  # inference to the class that the hardware gave
     first_mismatches: tuple[Mismatch, ...]
+    layers: dict[str, CycleStats]  # measured in the isolated run only
     positions: tuple[tuple[str, int, int], ...]  # place, inference, index: where the run ended
 
     @classmethod
@@ -101,16 +102,26 @@ class ModeResult:
             first_mismatches=tuple(
                 Mismatch(mode=mode, **mismatch) for mismatch in report["first_mismatches"]
             ),
+            layers=_measured(dict(report["layers"])),
             positions=tuple(tuple(position) for position in report["positions"]),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return what is kept in `verify.json`."""
         result = asdict(self)
-        del result["wrong_predictions"], result["first_mismatches"]
+        del result["wrong_predictions"], result["first_mismatches"], result["layers"]
         if not self.deadlock:
             del result["positions"]  # of interest only where something is stuck
         return result
+
+
+def _measured(reports: Mapping[str, Mapping[str, int]]) -> dict[str, CycleStats]:
+    stats = {name: CycleStats.of(report) for name, report in reports.items()}
+    return {name: measured for name, measured in stats.items() if measured is not None}
+
+
+def _stats(stats: CycleStats | None) -> dict[str, float | int | None]:
+    return {"mean": None, "max": None} if stats is None else asdict(stats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +132,9 @@ class VerifyResult:
     `membranes_compared` are those of the isolated run over the whole test
     set; `mismatches` is the sum over all runs.  `predictions_equal` counts the
     samples for which hardware, reference executor and (where they are stored)
-    PyTorch predict the same class.
+    PyTorch predict the same class.  `layer_cycles` are means per inference of
+    the clocks in which a layer adds weights or sends currents to its neurons;
+    layers overlap and wait for each other, so they do not add up to the latency.
     """
 
     inferences: int
@@ -132,7 +145,8 @@ class VerifyResult:
     mismatches: int
     predictions_equal: int
     accuracy: float | None
-    cycles_per_inference: CycleStats
+    cycles_per_inference: CycleStats | None
+    layer_cycles: dict[str, float]
     interval_cycles: CycleStats | None
     probe: bool
     seed: int
@@ -148,7 +162,6 @@ class VerifyResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON of `spikeloom verify --json`."""
-        interval = self.interval_cycles
         return {
             "inferences": self.inferences,
             "spikes_compared": self.spikes_compared,
@@ -156,8 +169,9 @@ class VerifyResult:
             "mismatches": self.mismatches,
             "predictions_equal": self.predictions_equal,
             "accuracy": self.accuracy,
-            "cycles_per_inference": asdict(self.cycles_per_inference),
-            "interval_cycles": None if interval is None else asdict(interval),
+            "cycles_per_inference": _stats(self.cycles_per_inference),
+            "interval_cycles": _stats(self.interval_cycles),
+            "layer_cycles": self.layer_cycles,
             "passed": self.passed,
             "scores_compared": self.scores_compared,
             "probe": self.probe,

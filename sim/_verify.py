@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from spikeloom.sim._build import build_harness
 from spikeloom.sim._design import load_design, load_source_graph
 from spikeloom.sim._process import HarnessRun, Mode, RunSettings
 from spikeloom.sim._records import pack_records, split_batches
-from spikeloom.sim._result import CycleStats, ModeResult, VerifyResult
+from spikeloom.sim._result import ModeResult, VerifyResult
 from spikeloom.sim._vectors import Vectors, load_vectors
 from spikeloom.sim._verilator import find_verilator
 from spikeloom.sim._watchdog import longest_inference
@@ -153,7 +152,8 @@ class _Session:
             mismatches=sum(mode.mismatches for mode in modes),
             predictions_equal=self._equal(hardware, reference),
             accuracy=_accuracy(hardware, self.vectors.labels),
-            cycles_per_inference=isolated.latency or CycleStats(math.nan, 0),
+            cycles_per_inference=isolated.latency,
+            layer_cycles={name: stats.mean for name, stats in isolated.layers.items()},
             interval_cycles=intervals[0] if intervals else None,
             probe=probe,
             seed=self.settings.seed,

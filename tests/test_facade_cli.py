@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 import spikeloom
 from spikeloom import _api
 from spikeloom._cli import app
-from spikeloom.ir import Dense, Graph, VerificationError, graph_files, save_graph
+from spikeloom.ir import Dense, Graph, SpikeloomError, VerificationError, graph_files, save_graph
 
 
 def call(*arguments: str | Path) -> Result:
@@ -242,6 +242,20 @@ def test_interruption_says_what_is_kept(
     assert result.stdout == ""
     assert result.stderr.startswith("interrupted: ")
     assert kept in result.stderr
+
+
+def test_interruption_that_a_part_explains_keeps_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_args: object, **_options: object) -> None:
+        error = SpikeloomError("training stopped after epoch 3")
+        error.__context__ = KeyboardInterrupt()
+        raise error
+
+    monkeypatch.setattr(_api, "train", interrupt)
+    result = call("train", tmp_path)
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted: training stopped after epoch 3\n"
 
 
 def test_report_before_verification_and_synthesis(out: Path) -> None:

@@ -107,7 +107,9 @@ def test_interrupted_command_leaves_the_build(
     out = spikeloom.build(tiny_graph, tmp_path / "out", board="icebreaker")
     listed = json.loads((out / "manifest.json").read_text())["files"]
     start = [sys.executable, "-c", INTERRUPT, command, str(out)]
-    done = subprocess.run(start, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        start, capture_output=True, text=True, check=False, start_new_session=True
+    )
     assert done.returncode == 130, done.stderr
     assert "interrupted: " in done.stderr
     assert "Traceback" not in done.stderr
@@ -115,16 +117,16 @@ def test_interrupted_command_leaves_the_build(
     assert not list(out.glob("*.json.*"))
 
 
-# Ctrl-C two seconds into the work, when a tool runs below this process.
+# Ctrl-C as a terminal sends it, to this process and the tools below it, when
+# two seconds have passed.
 INTERRUPT = """
-import _thread, sys, threading, time
+import os, signal, sys, threading
 from spikeloom._cli import main
 
-def interrupt():
-    time.sleep(2)
-    _thread.interrupt_main()
-
-threading.Thread(target=interrupt, daemon=True).start()
-sys.argv = ["spikeloom", sys.argv[1], sys.argv[2]]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+timer = threading.Timer(2.0, os.killpg, (os.getpgrp(), signal.SIGINT))
+timer.daemon = True
+timer.start()
+sys.argv = ["spikeloom", *sys.argv[1:]]
 main()
 """

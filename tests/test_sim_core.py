@@ -138,6 +138,7 @@ def test_convolution_is_bit_exact(conv: Path) -> None:
 def test_layers_overlap_in_time(dense: Path) -> None:
     result = verify(dense, probe=True)
     assert result.interval_cycles is not None
+    assert result.cycles_per_inference is not None
     assert result.interval_cycles.mean < result.cycles_per_inference.mean
 
 

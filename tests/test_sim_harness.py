@@ -28,7 +28,7 @@ from spikeloom.ir import (
     graph_digest,
     graph_files,
 )
-from spikeloom.sim import VerifyResult, emit_bench, run_bench, verify
+from spikeloom.sim import CycleStats, VerifyResult, emit_bench, run_bench, verify
 from spikeloom.sim._process import HarnessRun, Mode, RunSettings
 
 COUNT = 300
@@ -155,7 +155,9 @@ def test_a_right_design_has_no_mismatch(out: Path) -> None:
     assert result.scores_compared == COUNT * 2
     assert result.accuracy == pytest.approx(0.9)
     # Two beats in, two steps of four clocks, two scores out.
-    assert result.cycles_per_inference.mean == result.cycles_per_inference.max == 12
+    assert result.cycles_per_inference == CycleStats(12.0, 12)
+    # Two steps of two beats each, per layer
+    assert result.layer_cycles == {"hidden": 4.0, "output": 4.0}
     assert {mode.mode for mode in result.modes} == ALL_MODES
     assert next(mode for mode in result.modes if mode.mode == "resets").resets > 20
 
@@ -228,6 +230,15 @@ def test_a_deadlock_ends_the_run_and_says_where(out: Path) -> None:
     assert stuck["m_axis"] == (result.inferences, 0)
     assert stuck["s_axis"] == (result.inferences + 1, 0)
     assert "positions" in isolated.to_json()
+
+
+def test_without_any_result_there_is_no_latency(copy: Path) -> None:
+    npz(copy / "vectors/test.npz", inputs=np.array([[3, 0, 0, 0]], np.uint8))
+    result = broken(copy, 3)
+    assert not result.passed
+    assert result.inferences == 0
+    assert result.to_json()["cycles_per_inference"] == {"mean": None, "max": None}
+    assert "NaN" not in (copy / "verify.json").read_text()
 
 
 def test_stored_predictions_that_differ_do_not_pass(copy: Path) -> None:

@@ -57,7 +57,7 @@ module spikeloom_synapse #(
     output wire                            m_axis_tvalid,
     input  wire                            m_axis_tready,
     output wire                            m_axis_tlast,
-    output wire                            busy_o          // adds, or sends currents
+    output wire                            busy_o          // adds a weight, or sends a beat
 );
 
   generate
@@ -168,7 +168,7 @@ module spikeloom_synapse #(
       .m_plane_o(visit_planes)
   );
 
-  assign busy_o = visit_valid || m_axis_tvalid;
+  assign busy_o = visit_valid || (m_axis_tvalid && m_axis_tready);
 
   reg visit_valid_q;
   reg visit_q;

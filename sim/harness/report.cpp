@@ -27,9 +27,15 @@ void print(std::ostream& out, const std::pair<std::uint64_t, std::uint32_t>& wro
   out << "[" << wrong.first << ", " << wrong.second << "]";
 }
 
-void print(std::ostream& out, const char* name, const Cycles& cycles) {
-  out << ", \"" << name << "\": {\"count\": " << cycles.count << ", \"sum\": " << cycles.sum
+void print(std::ostream& out, const Cycles& cycles) {
+  out << "{\"count\": " << cycles.count << ", \"sum\": " << cycles.sum
       << ", \"max\": " << cycles.max << "}";
+}
+
+void print(std::ostream& out, const std::pair<std::string, Cycles>& layer) {
+  out << "[\"" << layer.first << "\", ";
+  print(out, layer.second);
+  out << "]";
 }
 
 template <class Items>
@@ -68,8 +74,11 @@ std::string to_json(const Report& report) {
       << ", \"scores\": " << ledger.scores << ", \"predictions\": " << ledger.predictions
       << ", \"spikes\": " << ledger.spikes << ", \"membranes\": " << ledger.membranes
       << ", \"mismatches\": " << ledger.mismatches;
-  print(out, "latency", report.latency);
-  print(out, "interval", report.interval);
+  out << ", \"latency\": ";
+  print(out, report.latency);
+  out << ", \"interval\": ";
+  print(out, report.interval);
+  print_list(out, "layers", report.layers);
   print_list(out, "wrong_predictions", ledger.wrong_predictions);
   print_list(out, "first_mismatches", ledger.first);
   print_list(out, "positions", report.positions);

@@ -66,6 +66,8 @@ struct Report {
   Ledger ledger;
   Cycles latency;   // first input beat to last score, both included
   Cycles interval;  // from last score to last score
+  // By layer, of isolated runs: clocks in which it added weights or sent currents.
+  std::vector<std::pair<std::string, Cycles>> layers;
   std::vector<Position> positions;  // at the end of the run
 };
 

@@ -43,6 +43,9 @@ Report Harness::report() const {
   report.ledger = ledger_;
   report.latency = latency_;
   report.interval = interval_;
+  for (std::size_t layer = 0; layer < kLayers.size(); ++layer) {
+    report.layers.emplace_back(kLayers[layer].name, layers_[layer]);
+  }
   report.positions.push_back({"s_axis", input_.inference, input_.position});
   for (std::size_t layer = options_.first_layer; layer < kLayers.size(); ++layer) {
     report.positions.push_back(
@@ -229,8 +232,9 @@ const Inference* Harness::expected(const Cursor& cursor) const {
 }
 
 void Harness::check_probes() {
-  visit_probes(*model_, [this](std::size_t layer, bool valid, const auto& spikes,
+  visit_probes(*model_, [this](std::size_t layer, bool busy, bool valid, const auto& spikes,
                                const auto& membranes) {
+    busy_[layer] += busy;
     if (valid) {
       last_progress_ = cycle_;
       if (layer >= options_.first_layer) {
@@ -335,6 +339,7 @@ void Harness::complete() {
     offering_ = false;
   }
   latency_.add(cycle_ - started_.front() + 1);
+  measure_layers();
   if (last_result_ != 0) {
     interval_.add(cycle_ - last_result_);
   }
@@ -342,6 +347,16 @@ void Harness::complete() {
   started_.pop_front();
   window_.retire();
   output_ = {output_.inference + 1, 0};
+}
+
+// Only an isolated inference has the layers for itself.
+void Harness::measure_layers() {
+  for (std::size_t layer = 0; layer < kLayers.size(); ++layer) {
+    if (options_.isolated) {
+      layers_[layer].add(busy_[layer]);
+    }
+    busy_[layer] = 0;
+  }
 }
 
 // The result of an inference depends on its last neuron, so every probe is past it by now.

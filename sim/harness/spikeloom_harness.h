@@ -65,6 +65,7 @@ class Harness {
   void check_held(bool valid, const Beat& beat);
   void check_beat(const Beat& beat);
   void check_probes_done();
+  void measure_layers();
   void complete();
   void report_deadlock();
   void drain();
@@ -102,6 +103,8 @@ class Harness {
   std::uint64_t last_result_ = 0;      // cycle of the last complete result
   Cycles latency_;
   Cycles interval_;
+  std::array<std::uint64_t, kLayers.size()> busy_{};  // working clocks since the last result
+  std::array<Cycles, kLayers.size()> layers_{};
 
   std::uint64_t resets_ = 0;
   std::uint64_t planned_ = 0;  // inferences for which a reset was drawn already

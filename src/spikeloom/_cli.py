@@ -60,6 +60,9 @@ def _session(when_interrupted: str) -> Iterator[Progress]:
         _complain(f"check failed: {error}")
         raise typer.Exit(EXIT_CHECK_FAILED) from error
     except SpikeloomError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # the part says itself what is kept
+            _complain(f"interrupted: {error}")
+            raise typer.Exit(EXIT_INTERRUPTED) from error
         _complain(f"error: {error}")
         raise typer.Exit(EXIT_USER_ERROR) from error
     except KeyboardInterrupt as error:
@@ -98,15 +101,16 @@ def train(
         Path | None,
         typer.Option(envvar="SPIKELOOM_DATA", help="Folder of the data set's idx files."),
     ] = None,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Start afresh, even where a checkpoint could resume.")
-    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume/--restart", help="Go on from a checkpoint, or start afresh."),
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Train a network; an interrupted run goes on where it stopped."""
     kept = "the last checkpoint is kept; run the same command again to go on from it"
     with _session(kept) as progress:
-        run = _api.train(config, out=out, data_dir=data_dir, resume=not restart, progress=progress)
+        run = _api.train(config, out=out, data_dir=data_dir, resume=resume, progress=progress)
         metrics = _api.read_metrics(run)
     _print(as_json, {"run": str(run), **metrics}, _tables.of_training(run, metrics))
 

@@ -16,6 +16,7 @@ import pytest
 
 from spikeloom.boards import REST, Resources, layer_resources, load_board, synthesise
 from spikeloom.boards._flow import FLOWS, paths_of
+from spikeloom.boards._synth import timing_note
 from spikeloom.boards._tools import find_nextpnr, find_packer, find_yosys
 from spikeloom.ir import BuildError, ConfigError, ResourceError, SpikeloomError, ToolError
 
@@ -188,6 +189,28 @@ def test_edited_board_files_are_used(standin: Callable[..., Path]) -> None:
     assert script.read_text(encoding="utf-8") == text
     log = (out / "syn" / "hx8k-core" / "yosys.log").read_text(encoding="utf-8")
     assert "edited by hand" in log
+
+
+def test_script_that_lost_its_check(standin: Callable[..., Path]) -> None:
+    out = standin()
+    synthesise(out, board="hx8k", core_only=True)
+    script = out / "syn" / "hx8k-core" / "synth.ys"
+    lines = script.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if "multipliers.txt" not in line and "$mul" not in line]
+    script.write_text("".join(kept), encoding="utf-8")
+    message = r"synth\.ys must list forbidden cells in .*multipliers\.txt, .* delete it to have"
+    with pytest.raises(BuildError, match=message):
+        synthesise(out, board="hx8k", core_only=True)
+
+
+def test_design_slower_than_the_clock_of_the_board() -> None:
+    board = load_board("icebreaker")
+    assert timing_note(board, 12.0, core_only=False) == ""
+    assert timing_note(board, 11.0, core_only=True) == ""
+    assert timing_note(board, 11.0, core_only=False) == (
+        "too slow for the board: 11.0 MHz after routing, and its clock is 12 MHz; use fewer lanes, "
+        "or another --seed"
+    )
 
 
 def test_layers_and_the_rest_add_up(standin: Callable[..., Path]) -> None:

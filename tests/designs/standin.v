@@ -23,9 +23,11 @@ module spikeloom_standin (
     output wire        m_axis_tlast
 `ifdef SPIKELOOM_PROBE
     ,
+    output wire        probe_hidden_busy,
     output wire        probe_hidden_valid,
     output wire [ 1:0] probe_hidden_spikes,
     output wire [79:0] probe_hidden_membranes,
+    output wire        probe_output_busy,
     output wire        probe_output_valid,
     output wire [ 0:0] probe_output_spikes,
     output wire [ 7:0] probe_output_membranes
@@ -178,6 +180,8 @@ module spikeloom_standin (
   wire wrong = broken == BreakMembrane && x_q[2] == 4'd5 && step_q && state_q == Hidden0;
   assign probe_hidden_valid = (state_q == Hidden0) ||
       (second && !(broken == BreakLostProbe && x_q[0] == 4'd2));
+  assign probe_hidden_busy = probe_hidden_valid;
+  assign probe_output_busy = probe_output_valid;
   assign probe_hidden_spikes = second ? {1'b1, s2}
       : {s1 ^ (broken == BreakSpike && x_q[2] == 4'd5), s0};
   assign probe_hidden_membranes = second ? {40'h5a5a5a5a5a, v2} : {v1 ^ {39'd0, wrong}, v0};

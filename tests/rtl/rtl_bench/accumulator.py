@@ -81,6 +81,16 @@ class AccumulatorBench(Bench):
         beats = lanes // self.case["OutLanes"] * depth
         for first in range(0, len(arrivals), beats):
             assert consecutive(arrivals[first : first + beats]), "a beat must take one clock"
+        await self._clear()
+
+    async def _clear(self) -> None:
+        await self.reset(1)
+        held = 0
+        while int(self.instance.hold_o.value):
+            held += 1
+            await self.domain.step()
+        depth = self.case["Depth"]
+        assert held == (depth if depth > 1 else 0), "clearing must take one clock for each word"
 
 
 class _VisitDriver:

@@ -6,7 +6,14 @@ from random import Random
 
 from rtl_bench.address_rule import Tables
 from rtl_bench.suite import Case
-from spikeloom.codegen._literals import address_bits, memory_file, pack, text, unsigned_bits
+from spikeloom.codegen._literals import (
+    address_bits,
+    memory_file,
+    pack,
+    sized,
+    text,
+    unsigned_bits,
+)
 
 _SLOW_FIFOS = ((3, 6), (64, 9), (65, 17), (128, 64), (1, 33))
 _FIFOS = ((1, 1), (8, 1), (8, 2), (5, 3), (8, 4), (33, 5), (70, 7), (16, 32))
@@ -109,8 +116,15 @@ def _argmax(*values: int, slow: bool) -> Case:
 
 
 def _encoder(*values: int, slow: bool) -> Case:
-    names = ("Lanes", "ValueBits", "Words", "TimeSteps", "Seed")
-    return _named("spikeloom_rate_encoder", "encoder", names, values, slow=slow)
+    names = ("Lanes", "ValueBits", "Words", "TimeSteps")
+    *sizes, seed = values
+    return Case(
+        name="_".join(["encoder", *map(str, values)]),
+        module="spikeloom_rate_encoder",
+        parameters={**dict(zip(names, sizes, strict=True)), "Seed": sized(seed, 16)},
+        facts=seed,
+        slow=slow,
+    )
 
 
 def _dense_rule(ports: int, groups: int, channels: int, *, slow: bool = False) -> Case:

@@ -32,7 +32,7 @@ class RateEncoderBench(AxisBench):
     def expected(self, transaction: list[int]) -> list[Beat]:
         lanes, words = self.case["Lanes"], self.case["Words"]
         values = transaction + [0] * (lanes * words - len(transaction))
-        state = self.case["Seed"]
+        state = int(self.case.facts)
         beats: list[Beat] = []
         for _ in range(self.case["TimeSteps"]):
             spikes = []

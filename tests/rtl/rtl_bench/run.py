@@ -14,6 +14,7 @@ def main(folder: str, results: str, seed: str) -> None:
     get_runner("verilator").test(
         test_module="rtl_bench.scenarios",
         hdl_toplevel=TOP,
+        hdl_toplevel_lang="verilog",
         build_dir=Path(folder) / "build",
         test_dir=folder,  # memory files are named relative to it
         results_xml=str(Path(folder) / results),

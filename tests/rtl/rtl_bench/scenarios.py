@@ -15,6 +15,7 @@ from spikeloom.sim.axis import Handle
 
 _NAMES = os.environ[SELECTED].split(",")
 _RESETS = 6
+_SETTLE = 100  # cycles: memories are cleared after a reset
 
 
 def _bench(dut: Handle, name: str, *, share: float = 0.0) -> Bench:
@@ -76,4 +77,5 @@ async def timing(dut: Handle, name: str) -> None:
     """Latency, throughput and capacity as the header of the module gives them."""
     bench = _bench(dut, name)
     await bench.domain.start()
+    await bench.domain.step(_SETTLE)
     await bench.timing()

