@@ -13,8 +13,6 @@ PEERS := snntorch==1.0.0 spikingjelly==2.0.0
 
 DEMO_RUN := runs/digits
 DEMO_OUT := out/digits
-# Few lanes, so that the same design fits the small iCE40 of the iCEBreaker.
-DEMO_OPTIONS := --lanes hidden=8 --neuron-lanes hidden=8
 
 # mypy that was shown too few files has checked nothing.
 MIN_TYPED_FILES := 90
@@ -27,13 +25,13 @@ help: ## Say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 setup: ## Make .venv with the pinned packages and warm up the tools
-	@tools/setup.sh $(VENV)
+	@.ci/setup.sh $(VENV)
 
 demo: setup ## Train, build, verify, synthesise and report on the built-in digits
 	@echo "== 1/5 train: 4-bit spiking network on scikit-learn's digits"
 	@$(SPIKELOOM) train examples/digits.toml --out $(DEMO_RUN)
 	@echo "== 2/5 build: Verilog without a multiplier"
-	@$(SPIKELOOM) build $(DEMO_RUN) --out $(DEMO_OUT) --board ulx3s $(DEMO_OPTIONS)
+	@$(SPIKELOOM) build $(DEMO_RUN) --out $(DEMO_OUT) --board ulx3s
 	@echo "== 3/5 verify: every test image, spike and membrane, RTL against the reference"
 	@$(SPIKELOOM) verify $(DEMO_OUT) --probe
 	@echo "== 4/5 synth: bitstreams for ULX3S (ECP5) and iCEBreaker (iCE40)"
@@ -48,7 +46,7 @@ test: setup lint ## Lint, strict types, layers, all tests
 lint: setup ## ruff, mypy --strict, the layers contract
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@tools/typecheck.sh $(BIN)/mypy $(MIN_TYPED_FILES)
+	@.ci/typecheck.sh $(BIN)/mypy $(MIN_TYPED_FILES)
 	@PYTHONPATH=typings $(BIN)/lint-imports --no-logo
 
 format: setup ## Format and mend what ruff can mend

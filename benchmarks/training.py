@@ -184,7 +184,7 @@ def make_step(name: str, case: Case) -> Callable[[], None]:
     """One training step of a contender, on data of its own."""
     torch.manual_seed(0)
     module, forward = CONTENDERS[name](case)
-    optimiser = torch.optim.Adam(module.parameters(), lr=1e-4)
+    optimiser = torch.optim.Adam(module.parameters(), lr=1e-4, fused=True)
     frames = () if case.input == "static" else (TIME_STEPS,)
     inputs = (torch.rand(*frames, BATCH, *SHAPES[case.network]) < 0.2).float()
     labels = torch.randint(0, CLASSES, (BATCH,))

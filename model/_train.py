@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,13 @@ from spikeloom.ir import (
     save_graph,
 )
 from spikeloom.model._augment import augment
-from spikeloom.model._config import Config, check_config, dump_config
+from spikeloom.model._config import (
+    Config,
+    HardwareConfig,
+    check_config,
+    dump_config,
+    parse_config,
+)
 from spikeloom.model._data import Dataset, Split, hold_out, load_dataset, quantise
 from spikeloom.model._export import export
 from spikeloom.model._network import Network
@@ -71,6 +77,7 @@ def train(
     folder = RunFolder(run)
     if resume and folder.metrics.is_file() and folder.checkpoint.is_file():
         _check_same(config, folder.load_state("checkpoint.pt"), folder)
+        folder.prepare(config)  # its [hardware] table may be new
         return run
     trainer = _Trainer(config, dataset, folder, progress or NullProgress())
     folder.prepare(config)
@@ -99,11 +106,17 @@ def _threads(count: int | None) -> Iterator[None]:
 
 
 def _check_same(config: Config, checkpoint: dict[str, Any], folder: RunFolder) -> None:
-    if checkpoint["config"] != dump_config(config):
+    trained = parse_config(checkpoint["config"], source=str(folder.checkpoint))
+    if _without_hardware(trained) != _without_hardware(config):
         raise ConfigError(
             f"the run in {folder.path} has another configuration; train into another folder "
-            "with --out, or start it over without --resume"
+            "with --out, or start it over with --restart"
         )
+
+
+def _without_hardware(config: Config) -> Config:
+    """What training looks at: folding may change behind it."""
+    return replace(config, hardware=HardwareConfig())
 
 
 @dataclass(slots=True)

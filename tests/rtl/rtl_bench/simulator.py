@@ -104,9 +104,9 @@ def run(folder: Path, instances: Sequence[str]) -> Outcome:
 def _read(results: Path, log: Path, instances: Sequence[str]) -> Outcome:
     names, failures = [], {}
     for case in ElementTree.parse(results).getroot().iter("testcase"):
-        # cocotb numbers the values of a parameter that are text.
-        scenario, _, number = case.get("name", "").partition("/name=")
-        name = f"{scenario} of {instances[int(number)]}"
+        # cocotb numbers the values of a parameter, unless they look like names to it.
+        scenario, _, value = case.get("name", "").partition("/name=")
+        name = f"{scenario} of {instances[int(value)] if value.isdigit() else value}"
         names.append(name)
         for failure in (*case.iter("failure"), *case.iter("error")):
             failures[name] = f"{failure.get('type')}: {failure.get('message')}"

@@ -2,7 +2,7 @@
 # Make the virtual environment that the Makefile uses, step by step.
 #
 # Every step leaves a stamp, so that a repeated run is quick and an interrupted
-# one goes on where it stopped.  Usage: tools/setup.sh [VENV_FOLDER]
+# one goes on where it stopped.  Usage: .ci/setup.sh [VENV_FOLDER]
 set -euo pipefail
 
 cd "$(dirname "$0")/.."

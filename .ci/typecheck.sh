@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Run mypy and insist that it saw the whole package: a green run over one file
-# has checked nothing.  Usage: tools/typecheck.sh MYPY MINIMUM_FILES
+# has checked nothing.  Usage: .ci/typecheck.sh MYPY MINIMUM_FILES
 set -euo pipefail
 
 mypy=$1

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write the table of results in README.md from output folders that were verified.
 
-Usage: tools/readme_results.py out/digits [out/mnist ...]
+Usage: benchmarks/readme_results.py out/digits [out/mnist ...]
 
 Every figure is read from what `spikeloom verify --probe`, `synth` and `report`
 left in the folders, so that the README shows nothing that was not measured.
@@ -19,7 +19,7 @@ from typing import Any
 import spikeloom
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-BEGIN, END = "<!-- results: tools/readme_results.py -->", "<!-- end of results -->"
+BEGIN, END = "<!-- results: benchmarks/readme_results.py -->", "<!-- end of results -->"
 
 
 def read(path: Path) -> dict[str, Any]:
