@@ -55,10 +55,11 @@ format: setup ## Format and mend what ruff can mend
 
 # The peers come without what they ask for: their torchvision has no CPU build
 # beside the pinned torch, and the parts that are measured do not need it.
-benchmarks: setup ## Training against snnTorch and SpikingJelly, and simulation speed
+benchmarks: setup ## Training against snnTorch and SpikingJelly, generation, simulation
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps $(PEERS)
 	@$(BIN)/python benchmarks/training.py
 	@test -f $(DEMO_OUT)/manifest.json || $(MAKE) --no-print-directory demo
+	@$(BIN)/python benchmarks/generation.py $(DEMO_RUN)
 	@$(BIN)/python benchmarks/simulation.py $(DEMO_OUT)
 
 clean: ## Remove what the flow made (out/, caches); trained runs stay

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
 from spikeloom.boards._tools import Tool
-from spikeloom.ir import Progress, ToolError
+from spikeloom.ir import Progress, ToolError, kill_program, start_program
 
 _QUOTED = 12  # lines of the log that an error shows
 _STEP = re.compile(
@@ -60,12 +58,12 @@ def run_tool(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     own = [log_option, log] if log_option else []
-    process = _start([*tool.command, *own, *arguments], out)
+    process = start_program([*tool.command, *own, *arguments], cwd=out)
     try:
         lines = _follow(process, None if own else path, progress, watch)
         code = process.wait()
     except BaseException:
-        _kill(process)
+        kill_program(process)
         raise
     if own:
         lines = _merge(path, lines)
@@ -102,29 +100,6 @@ def _merge(log: Path, printed: list[str]) -> list[str]:
     lines += [line for line in printed if line not in known]
     log.write_text("".join(lines), encoding="utf-8")
     return lines
-
-
-def _start(command: list[str], out: Path) -> subprocess.Popen[str]:
-    try:
-        return subprocess.Popen(
-            command,
-            cwd=out,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,  # its children die with it, see _kill
-        )
-    except OSError as error:
-        raise ToolError(f"{command[0]} cannot be started: {error}") from error
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """End the tool and whatever it started, as yosys starts abc."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _report(line: str, progress: Progress) -> None:

@@ -36,6 +36,7 @@ from spikeloom.ir._graph import (
     as_integers,
 )
 from spikeloom.ir._intervals import Interval
+from spikeloom.ir._programs import kill_program, run_program, start_program
 from spikeloom.ir._progress import NullProgress, Progress
 from spikeloom.ir._shapes import infer_shapes, input_of, per_neuron
 from spikeloom.ir._validate import check, validate
@@ -83,11 +84,14 @@ __all__ = [
     "infer_shapes",
     "infer_widths",
     "input_of",
+    "kill_program",
     "lfsr_states",
     "load_graph",
     "measure_activity",
     "per_neuron",
     "rate_noise",
+    "run_program",
     "save_graph",
+    "start_program",
     "validate",
 ]

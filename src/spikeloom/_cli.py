@@ -9,6 +9,7 @@ to standard error.
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,8 @@ OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="Folder made by
 
 def main() -> None:
     """Run the command line (the `spikeloom` program)."""
+    # A plain `kill` ends like Ctrl-C, so that no simulator or router is left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 

@@ -1,18 +1,15 @@
-"""Parameter sets of accumulator, synapse and neuron."""
+"""Parameter sets of accumulator and synapse."""
 
 from __future__ import annotations
 
-from random import Random
-
 import numpy as np
 
-from rtl_bench.neuron import Rule
 from rtl_bench.suite import Case
 from rtl_bench.synapse import Convolution
 from spikeloom.codegen._geometry import Geometry
-from spikeloom.codegen._literals import memory_file, pack, pack_rows, sized, text, unsigned_bits
+from spikeloom.codegen._literals import memory_file, pack, pack_rows, text
 from spikeloom.codegen._rule import Axis
-from spikeloom.ir import Interval, Leak, LeakTerm, Reset
+from spikeloom.ir import Interval
 
 # Lanes, OutLanes, CurrentBits, AddendBits, Depth, Repeats
 _SLOW_ACCUMULATORS = (
@@ -203,161 +200,9 @@ _SLOW_SYNAPSES = (
              lanes=1, out_lanes=1, slow=True),
 )  # fmt: skip
 
-_IF = Leak.none()
-_SUM = Leak((LeakTerm(1, 1), LeakTerm(1, 2)))
-_THREE = Leak((LeakTerm(1, 0), LeakTerm(-1, 2), LeakTerm(-1, 4)))
-_MODES = {Reset.SUBTRACT: 0, Reset.ZERO: 1, Reset.NONE: 2}
-
-
-def _neuron(
-    name: str,
-    *,
-    lanes: int,
-    words: int,
-    steps: int,
-    current_bits: int = 6,
-    leak: Leak = _IF,
-    reset: Reset = Reset.SUBTRACT,
-    delayed: bool = False,
-    spiking: bool = True,
-    saturates: int = 0,  # bits of the membrane
-    table: int = 0,  # its depth
-    bias: tuple[int, int] = (0, 0),
-    threshold: tuple[int, int] = (20, 20),
-    slow: bool = False,
-) -> Case:
-    random = Random(name)
-    entries = max(1, table * lanes)
-    biases = [random.randint(*bias) for _ in range(entries)]
-    thresholds = [random.randint(*threshold) for _ in range(entries)]
-    half = 1 << (current_bits - 1)
-    facts = {
-        "leak": leak, "reset": reset, "delayed": delayed, "spiking": spiking, "biases": biases,
-        "thresholds": thresholds, "currents": (-half, half - 1), "saturates": bool(saturates),
-    }  # fmt: skip
-    reach = _reach(leak, facts["currents"], biases, thresholds, steps, saturates)
-    threshold_bits = unsigned_bits(max(thresholds))
-    membrane_bits = saturates or max(reach.bits, threshold_bits + 1)
-    rule = Rule(membrane_bits=membrane_bits, **facts)
-    parameters: dict[str, int | str] = {
-        "Lanes": lanes,
-        "Words": words,
-        "TimeSteps": steps,
-        "CurrentBits": current_bits,
-        "SumBits": max(reach.bits, membrane_bits, current_bits),
-        "MembraneBits": membrane_bits,
-        "Saturate": int(bool(saturates)),
-        "Spiking": int(spiking),
-        "LeakTerms": len(leak.terms),
-        "Leak": sized(
-            pack(((t.sign < 0) << 5 | t.shift, 6) for t in leak.terms), 6 * len(leak.terms)
-        ),
-        "ResetMode": _MODES[reset],
-        "ResetDelay": int(delayed),
-        "BiasBits": Interval(min(biases), max(biases)).bits,
-        "ThresholdBits": threshold_bits,
-    }
-    files = {}
-    if table:
-        parameters |= {"Table": 1, "TableDepth": table, "TableFile": text(f"mem/{name}.mem")}
-        files[f"mem/{name}.mem"] = _table(rule, parameters, lanes)
-    else:
-        parameters |= {"Bias": biases[0], "Threshold": thresholds[0]}
-    return Case(
-        name=name,
-        module="spikeloom_neuron",
-        parameters=parameters,
-        files=files,
-        facts=rule,
-        slow=slow,
-    )
-
-
-def _reach(
-    leak: Leak,
-    currents: tuple[int, int],
-    biases: list[int],
-    thresholds: list[int],
-    steps: int,
-    saturates: int,
-) -> Interval:
-    """Return bounds of a membrane before it saturates; the leaks used here are monotone."""
-    low = high = widest_low = widest_high = 0
-    half = 1 << (saturates - 1) if saturates else 0
-    for _ in range(steps + 1):
-        # Like a late subtraction, at every step, whatever the reset is.
-        low = int(leak(np.array(low))) + currents[0] + min(biases) - max(thresholds)
-        high = int(leak(np.array(high))) + currents[1] + max(biases)
-        widest_low, widest_high = min(widest_low, low), max(widest_high, high)
-        if saturates:
-            low, high = max(low, -half), min(high, half - 1)
-    return Interval(widest_low, widest_high)
-
-
-def _table(rule: Rule, parameters: dict[str, int | str], lanes: int) -> str:
-    """Return the table of biases and thresholds, `{ threshold, bias }` in every lane."""
-    widths = (int(parameters["BiasBits"]), int(parameters["ThresholdBits"]))
-    pairs = list(zip(rule.biases, rule.thresholds, strict=True))
-    words = [
-        pack(field for pair in pairs[i : i + lanes] for field in zip(pair, widths, strict=True))
-        for i in range(0, len(pairs), lanes)
-    ]
-    return memory_file(words, lanes * sum(widths))
-
-
-_LATE = {"delayed": True}
-_VARIED = {"bias": (-9, 7), "threshold": (1, 60)}
-_NEURONS = (
-    _neuron("nrn_if", lanes=1, words=1, steps=1),
-    _neuron("nrn_lif", lanes=2, words=2, steps=3, leak=Leak.shift(2), table=1, **_VARIED),
-    _neuron(
-        "nrn_zero", lanes=3, words=3, steps=4, leak=Leak.shift(3), reset=Reset.ZERO, saturates=7,
-        bias=(3, 3), threshold=(40, 40), current_bits=8,
-    ),
-    _neuron("nrn_none", lanes=4, words=4, steps=2, leak=_SUM, reset=Reset.NONE),
-    _neuron(
-        "nrn_late", lanes=1, words=5, steps=5, leak=Leak.shift(1), saturates=8, table=5, **_LATE,
-        **_VARIED,
-    ),
-    _neuron(
-        "nrn_late_zero", lanes=2, words=3, steps=4, reset=Reset.ZERO, table=3, leak=Leak.shift(2),
-        **_LATE, **_VARIED,
-    ),
-    _neuron("nrn_late_none", lanes=3, words=2, steps=3, reset=Reset.NONE, **_LATE),
-    _neuron(
-        "nrn_integrator", lanes=5, words=1, steps=3, leak=Leak.shift(1), spiking=False,
-        reset=Reset.NONE, bias=(-5, -5), threshold=(1, 1),
-    ),
-    _neuron(
-        "nrn_integrator_clamp", lanes=2, words=4, steps=4, spiking=False, reset=Reset.NONE,
-        saturates=7, threshold=(1, 1),
-    ),
-    # A table per channel repeats along the positions.
-    _neuron("nrn_channels", lanes=2, words=6, steps=3, leak=_THREE, table=3, **_VARIED),
-    _neuron(
-        "nrn_narrow", lanes=4, words=2, steps=6, leak=Leak.shift(2), saturates=5, current_bits=9,
-        bias=(-3, 5), threshold=(1, 15), table=2,
-    ),
-)  # fmt: skip
-_SLOW_NEURONS = (
-    _neuron("nrn_wide", lanes=16, words=2, steps=8, leak=_THREE, saturates=12, current_bits=11,
-            table=2, threshold=(1, 2000), bias=(-100, 100), slow=True),
-    _neuron("nrn_late_clamp", lanes=3, words=7, steps=6, leak=_SUM, saturates=6, table=7,
-            bias=(-9, 7), threshold=(1, 31), current_bits=7, slow=True, **_LATE),
-    _neuron("nrn_late_if", lanes=2, words=1, steps=9, saturates=7, threshold=(30, 30), slow=True,
-            **_LATE),
-    _neuron("nrn_no_leak_left", lanes=2, words=2, steps=4, leak=Leak((LeakTerm(1, 31),)),
-            slow=True, **_VARIED),
-    _neuron("nrn_counts", lanes=3, words=1, steps=8, current_bits=2, spiking=False,
-            reset=Reset.NONE, threshold=(1, 1), slow=True),
-    _neuron("nrn_one_threshold", lanes=8, words=3, steps=4, threshold=(1, 1), slow=True),
-)  # fmt: skip
-
 CASES: tuple[Case, ...] = (
     *(_accumulator(*values, slow=False) for values in _ACCUMULATORS),
     *(_accumulator(*values, slow=True) for values in _SLOW_ACCUMULATORS),
     *_SYNAPSES,
     *_SLOW_SYNAPSES,
-    *_NEURONS,
-    *_SLOW_NEURONS,
 )

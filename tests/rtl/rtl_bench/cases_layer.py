@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from rtl_bench.layer import Network
-from rtl_bench.suite import Case, Value
+from rtl_bench.library import Value
+from rtl_bench.suite import Case
 from spikeloom.codegen import BuildOptions, LayerOptions, lower
 from spikeloom.ir import (
     Conv2d,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from rtl_bench import cases_arithmetic, cases_layer, cases_stream
+from rtl_bench import cases_arithmetic, cases_layer, cases_neuron, cases_stream
 from rtl_bench.mutations import MUTATIONS
 from rtl_bench.suite import Case
 
-CASES: tuple[Case, ...] = (*cases_stream.CASES, *cases_arithmetic.CASES, *cases_layer.CASES)
+CASES: tuple[Case, ...] = (
+    *cases_stream.CASES,
+    *cases_arithmetic.CASES,
+    *cases_neuron.CASES,
+    *cases_layer.CASES,
+)
 
 _BY_NAME = {case.name: case for case in CASES}
 assert len(_BY_NAME) == len(CASES), "two cases have one name"

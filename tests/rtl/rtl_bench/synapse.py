@@ -40,7 +40,7 @@ class Convolution:
 def _pool(values: IntArray, rows: int, columns: int) -> IntArray:
     height, width = values.shape[0] // rows, values.shape[1] // columns
     cut = values[: height * rows, : width * columns]
-    return cut.reshape(height, rows, width, columns, -1).sum(axis=(1, 3))
+    return np.asarray(cut.reshape(height, rows, width, columns, -1).sum(axis=(1, 3)))
 
 
 class SynapseBench(AxisBench):
