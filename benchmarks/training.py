@@ -1,11 +1,13 @@
 """Training step time of the same network here, in snnTorch and in SpikingJelly.
 
-    python benchmarks/training.py [--steps 15] [--threads 2] [--json FILE]
+    python benchmarks/training.py [--steps 15] [--threads 2] [--cpu-time] [--json FILE]
 
 One step is forward over T time steps, cross-entropy on the spike counts,
 backward and Adam.  All contenders take turns within one process, so that a
 busy machine slows them alike; medians and quartiles are printed.  Peers that
-are not installed are left out (`pip install spikeloom[benchmarks]`).
+are not installed are left out (`pip install spikeloom[benchmarks]`).  On a machine
+that others use too, `--threads 1 --cpu-time` counts processor time instead of
+the clock on the wall.
 
 "4-bit" uses Brevitas layers everywhere: `QuantLinear` and `QuantConv2d` with
 4-bit weights, in Spikeloom on the integer lattice.  "float" is the same
@@ -198,16 +200,16 @@ def make_step(name: str, case: Case) -> Callable[[], None]:
     return step
 
 
-def measure(case: Case, steps: int) -> dict[str, list[float]]:
+def measure(case: Case, steps: int, clock: Callable[[], float]) -> dict[str, list[float]]:
     """Milliseconds of every step by contender; they take turns."""
     contenders = {name: make_step(name, case) for name in installed()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(steps + 2):
         for name, step in contenders.items():
-            start = time.perf_counter()
+            start = clock()
             step()
             if turn >= 2:  # the first two warm up
-                times[name].append(1e3 * (time.perf_counter() - start))
+                times[name].append(1e3 * (clock() - start))
     return times
 
 
@@ -248,20 +250,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cpu-time", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # the peers' deprecations
     torch.set_num_threads(options.threads)
+    clock = time.process_time if options.cpu_time else time.perf_counter
+    kind = "processor time" if options.cpu_time else "wall time"
     names = installed()
-    print(f"training step, T={TIME_STEPS}, batch {BATCH}, {options.threads} threads:")
+    print(f"training step, T={TIME_STEPS}, batch {BATCH}, {options.threads} thread(s), {kind}:")
     print("median ms (quartiles), time relative to spikeloom's")
     print(f"{'network':20}{'weights':7}{'input':8}" + "".join(name.rjust(32) for name in names))
     results = []
     for case in cases():
-        results.append(summarise(case, measure(case, options.steps)))
+        results.append(summarise(case, measure(case, options.steps, clock)))
         show(results[-1], names)
     if options.json:
-        settings = {"time_steps": TIME_STEPS, "batch": BATCH, "threads": options.threads}
+        settings = {
+            "time_steps": TIME_STEPS,
+            "batch": BATCH,
+            "threads": options.threads,
+            "clock": kind,
+        }
         options.json.write_text(json.dumps({**settings, "results": results}, indent=2) + "\n")
 
 

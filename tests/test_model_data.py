@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -150,3 +152,13 @@ def test_augmentation_moves_and_is_seeded() -> None:
     assert (one != images).any()
     assert (one == one.round()).all()
     assert one[:, :, 2:7, 2:7].sum() == one.sum()  # no further than it may
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_real_files_are_read(name: Literal["mnist", "fashion_mnist"]) -> None:
+    if "SPIKELOOM_DATA" not in os.environ:
+        pytest.skip("SPIKELOOM_DATA does not name a folder with the idx files")
+    data = load_dataset(DataConfig(set=name))
+    assert data.train.images.shape == (60_000, 1, 28, 28)
+    assert data.test.images.shape == (10_000, 1, 28, 28)
+    assert np.bincount(data.test.labels).min() > 800

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import brevitas.nn as qnn  # type: ignore[import-untyped]  # has no stubs
 import numpy as np
 import pytest
@@ -65,6 +67,15 @@ NETWORKS = {
 }
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Tensors are tiny here, and more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def _network(name: str, encoder: str, seed: int) -> tuple[Network, torch.Tensor]:
     """A network whose norm, biases and thresholds are as if it had been trained."""
     layers, readout = NETWORKS[name]
@@ -82,7 +93,7 @@ def _network(name: str, encoder: str, seed: int) -> tuple[Network, torch.Tensor]
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.dim() == 1:
-                parameter += 0.7 * torch.randn(parameter.shape, generator=generator)
+                parameter.add_(0.7 * torch.randn(parameter.shape, generator=generator))
     return network, inputs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -27,10 +28,20 @@ from spikeloom.model import (
     straight_through,
     triangular,
 )
+from spikeloom.model._autograd import apply
 from spikeloom.model._leak import leak_table, leaked
 from spikeloom.model._sequence import Rule, run_sequence
 
 LEAKS = (Leak.none(), Leak.shift(1), Leak.shift(3), nearest_leak(0.7), Leak((LeakTerm(1, 2),)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Tensors are tiny here, and more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class _Floor(torch.autograd.Function):
@@ -53,7 +64,7 @@ def naive(
     v = torch.zeros_like(currents[0])
     spikes = []
     for current in currents:
-        decayed = _Floor.apply(v, rule.leak) if rule.lattice else v * rule.beta
+        decayed = apply(_Floor, v, rule.leak) if rule.lattice else v * rule.beta
         if beta is not None:
             decayed = decayed + (beta - beta.detach()) * v.detach()
         u = decayed + current + bias

@@ -12,11 +12,11 @@
 //             has to fit, which width inference proves.
 // Hazards     A word may be visited in every clock: results that are not yet in
 //             the memory are forwarded.
-// Latency     4 clocks from the last visit to the first beat.
+// Latency     4 clocks from the last visit to the first beat, 3 with Depth 1.
 // Throughput  One visit, or one beat, per clock; hold_o forbids new visits from
 //             the last one until the step has left.
 // Reset       Forgets the step; clearing the memory takes one clock per word,
-//             during which hold_o is high.
+//             during which hold_o is high (no clock with Depth 1).
 
 `default_nettype none
 

@@ -14,8 +14,8 @@
 // Ports       Channel c belongs to port c mod Ports. An output beat carries at
 //             most one event per port, all of one position; channel_o is
 //             c / Ports, the row in the weight memory of that port.
-// Last        m_last_o marks the last beat of a time step. A step without
-//             events ends with a beat that carries none.
+// Last        m_last_o marks the last beat of a time step. A step whose last
+//             word is silent ends with a beat that carries no event.
 // Capacity    Depth + 1 words, so that a layer in front can deliver a whole
 //             time step while the step before is still being added up.
 // Latency     4 clocks from a word to its first event.

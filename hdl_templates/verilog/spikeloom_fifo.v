@@ -6,7 +6,7 @@
 // Function    Words leave in the order in which they came.
 // Capacity    Depth + 1 words: the memory and its output register.
 // Latency     2 clocks from an accepted word to a valid output, empty buffer.
-// Throughput  One word per clock on both sides.
+// Throughput  One word per clock on both sides; every second clock with Depth 1.
 // Reset       Empties the buffer; the memory keeps its old content, unread.
 // Does not    cross clock domains.
 

@@ -11,6 +11,7 @@
 //             value, in stream order, time step after time step; r is its low
 //             ValueBits bits after the 16 steps. Lanes values per clock are
 //             served by leaping ahead, which is linear: only exclusive ors.
+// Short       A frame that ends early is silent behind its end.
 // Latency     One frame, then 2 clocks.
 // Throughput  One beat in or out per clock; a frame waits for the one before.
 // Reset       Forgets the frame.
@@ -22,7 +23,7 @@ module spikeloom_rate_encoder #(
     parameter ValueBits = 8,  // 1 to 16
     parameter Words = 4,  // beats in a frame
     parameter TimeSteps = 4,  // time steps of an inference
-    parameter [15:0] Seed = 16'hACE1
+    parameter [15:0] Seed = 16'hACE1  // state when an inference starts, not 0
 ) (
     input  wire                       clk_i,
     input  wire                       rst_ni,
@@ -39,6 +40,9 @@ module spikeloom_rate_encoder #(
   generate
     if (ValueBits < 1 || ValueBits > 16) begin : gen_check_value_bits
       spikeloom_error_value_bits_must_be_1_to_16 u_error ();
+    end
+    if (Seed == 16'h0000) begin : gen_check_seed
+      spikeloom_error_seed_must_not_be_0 u_error ();
     end
   endgenerate
 

@@ -12,7 +12,7 @@
 //             Lanes weights of one group of output channels, the row is
 //             (tap * Groups + group) * (input channels / Ports) + channel / Ports.
 // Cycles      Per time step: the sum over the beats of events of
-//             taps * groups, plus the sweep of the outputs, plus a constant.
+//             taps * groups, at least 1, plus the sweep of the outputs, plus a constant.
 // Stalls      Any stall on either stream is legal and changes no result.
 
 `default_nettype none

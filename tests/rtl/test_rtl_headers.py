@@ -67,6 +67,7 @@ _IMPOSSIBLE: list[tuple[str, dict[str, int], str]] = [
     ("neuron", {"SumBits": 9}, "sum_bits_must_hold_membrane_current_and_bias"),
     ("neuron", {"ThresholdBits": 10}, "threshold_must_fit_a_membrane"),
     ("rate_encoder", {"ValueBits": 17}, "value_bits_must_be_1_to_16"),
+    ("rate_encoder", {"Seed": 0}, "seed_must_not_be_0"),
     ("synapse", {"Ports": 10, "InLanes": 10}, "ports_must_be_9_or_less"),
 ]
 
