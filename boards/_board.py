@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from spikeloom.ir import ConfigError
+from spikeloom.ir import ConfigError, nearest_name
 
 _DATA = Path(__file__).parent / "data"
 
@@ -190,8 +189,8 @@ def load_board(name: str) -> Board:
     boards = {board.name: board for board in list_boards()}
     if name in boards:
         return boards[name]
-    near = difflib.get_close_matches(name.lower(), boards, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest_name(name, boards)
+    hint = f"did you mean {near!r}?" if near else ""
     raise ConfigError(
         f"board must be one of {', '.join(boards)}, not {name!r}; {hint}".rstrip("; ")
     )

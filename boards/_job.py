@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from spikeloom.boards._flow import Paths, paths_of
 from spikeloom.boards._process import run_tool
 from spikeloom.boards._tools import Tool
 from spikeloom.codegen import Manifest, load_manifest
-from spikeloom.ir import BuildError, ConfigError, NullProgress, Progress, ToolError
+from spikeloom.ir import ConfigError, NullProgress, Progress, ToolError, write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,18 +82,6 @@ def prepare(
 def _write_missing(path: Path, content: bytes) -> None:
     if not path.exists():
         write_whole(path, content)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all (BuildError if the disk refuses)."""
-    stage = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stage.write_bytes(content)
-        stage.replace(path)
-    except OSError as error:
-        stage.unlink(missing_ok=True)
-        raise BuildError(f"cannot write {path}: {error.strerror}; free some space") from error
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from spikeloom.boards._board import Resources
-from spikeloom.boards._job import Job, locked, prepare, write_whole
+from spikeloom.boards._job import Job, locked, prepare
 from spikeloom.boards._reports import count_cells
 from spikeloom.boards._tools import find_yosys, warm_up
-from spikeloom.ir import Progress, ToolError
+from spikeloom.ir import Progress, ToolError, write_json
 
 REST = "rest"  # what is in the top module but in no layer: streams, encoder, readout
 
@@ -53,7 +53,7 @@ def layer_resources(
         if stored is None:
             stored = {name: used.to_json() for name, used in _measure(job).items()}
             content = {"digest": digest, "layers": stored}
-            write_whole(store, (json.dumps(content, indent=2) + "\n").encode())
+            write_json(store, content)
     return {name: Resources(**used) for name, used in stored.items()}
 
 

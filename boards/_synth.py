@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spikeloom.boards._board import Board, Resources, Support
 from spikeloom.boards._flow import pack_arguments, place_arguments, routes
-from spikeloom.boards._job import Job, clear, locked, prepare, write_whole
+from spikeloom.boards._job import Job, clear, locked, prepare
 from spikeloom.boards._process import ToolRunError
 from spikeloom.boards._reports import (
     UtilisationWatch,
@@ -22,7 +21,7 @@ from spikeloom.boards._reports import (
     read_stat,
 )
 from spikeloom.boards._tools import Tool, find_nextpnr, find_packer, find_yosys, warm_up
-from spikeloom.ir import BuildError, Progress, ResourceError
+from spikeloom.ir import BuildError, Progress, ResourceError, write_json
 
 _GOWIN_NOTE = "the clock estimate of nextpnr for Gowin is not credible and left out"
 _AREA_NOTE = "area only, counted before packing: no open place and route for this "
@@ -215,5 +214,4 @@ def _publish(job: Job, result: SynthResult) -> None:
     if result.bitstream:
         job.file(job.paths.bitstream).replace(job.file(result.bitstream))
     name = job.paths.folder.removeprefix("syn/")
-    content = json.dumps(result.to_json(), indent=2) + "\n"
-    write_whole(job.out / f"synth-{name}.json", content.encode())
+    write_json(job.out / f"synth-{name}.json", result.to_json())

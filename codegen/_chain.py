@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from spikeloom.codegen._geometry import Geometry, kernel_of
-from spikeloom.codegen._options import BuildOptions, LayerOptions, choose_divisor
+from spikeloom.codegen._options import BuildOptions, LayerOptions, choose_divisor, nearest
 from spikeloom.codegen._rule import Axis
 from spikeloom.ir import (
     BuildError,
@@ -104,21 +104,16 @@ def fold(links: tuple[Link, ...], options: BuildOptions) -> tuple[Folding, ...]:
     """
     _check_names(links, options)
     wanted = [options.layers.get(link.neurons.name, LayerOptions()) for link in links]
-    ports = [_ports(link, want) for link, want in zip(links, wanted, strict=True)]
+    # Channels that one input word can carry: of a position, or of a whole flat input.
+    channels = [links[0].in_channels, *(link.output[0] for link in links)]
+    ports = [_ports(*each) for each in zip(links, wanted, channels, strict=False)]
     in_lanes = choose_divisor(
-        "input",
-        "lanes",
-        options.input_lanes,
-        of=links[0].in_channels,
-        at_most=_INPUT_LANES,
-        step=ports[0],
+        "input", "lanes", options.input_lanes, of=channels[0], at_most=_INPUT_LANES, step=ports[0]
     )
-    _check_ports(links[0], ports[0], in_lanes)
     foldings: list[Folding] = []
-    for index, (link, want) in enumerate(zip(links, wanted, strict=True)):
-        following = ports[index + 1] if index + 1 < len(links) else 1
+    for link, want, own, following in zip(links, wanted, ports, [*ports[1:], 1], strict=True):
         lanes, neuron_lanes = _lanes(link, want, following)
-        foldings.append(Folding(in_lanes, ports[index], lanes, neuron_lanes))
+        foldings.append(Folding(in_lanes, own, lanes, neuron_lanes))
         in_lanes = neuron_lanes
     return tuple(foldings)
 
@@ -164,23 +159,15 @@ def _check_names(links: tuple[Link, ...], options: BuildOptions) -> None:
         )
 
 
-def _ports(link: Link, want: LayerOptions) -> int:
-    place = f"layer {link.neurons.name!r}"
-    limit = min(_MOST_PORTS, link.in_channels)
+def _ports(link: Link, want: LayerOptions, channels: int) -> int:
     ports = 1 if want.event_ports is None else want.event_ports
-    legal = [n for n in range(1, limit + 1) if link.in_channels % n == 0]
+    legal = [n for n in range(1, min(_MOST_PORTS, channels) + 1) if channels % n == 0]
     if ports not in legal:
-        listed = ", ".join(map(str, legal))
-        raise BuildError(f"{place}: event_ports must be one of {listed}, not {ports}")
-    return ports
-
-
-def _check_ports(link: Link, ports: int, in_lanes: int) -> None:
-    if in_lanes % ports:
         raise BuildError(
-            f"layer {link.neurons.name!r}: event_ports {ports} must divide the {in_lanes} "
-            "values of an input word; change event_ports or the lanes in front"
+            f"layer {link.neurons.name!r}: event_ports must divide the {channels} channels in "
+            f"front and be {_MOST_PORTS} at most: {nearest(legal, ports)}"
         )
+    return ports
 
 
 def _lanes(link: Link, want: LayerOptions, following_ports: int) -> tuple[int, int]:

@@ -22,6 +22,11 @@ def sized(value: int, bits: int) -> str:
     return f"{bits}'h{value & ((1 << bits) - 1):x}"
 
 
+def vector(bits: int) -> str:
+    """Print the range of a signal of `bits` bits."""
+    return f"[{bits - 1}:0]"
+
+
 def text(value: str) -> str:
     """Print `value`, a path of ours, as a string literal."""
     return f'"{value}"'

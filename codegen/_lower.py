@@ -25,6 +25,7 @@ from spikeloom.codegen._views import (
     Section,
     Stream,
 )
+from spikeloom.hdl_templates import library_names
 from spikeloom.ir import (
     BuildError,
     Conv2d,
@@ -56,6 +57,7 @@ class _Layer:
     current_bits: int
     queue_depth: int
     repeats: int
+    static: bool  # the same input at every time step, added up once
 
     @property
     def name(self) -> str:
@@ -70,6 +72,7 @@ def lower(graph: Graph, options: BuildOptions | None = None) -> Design:
         BuildError: If an option is impossible.
     """
     check(graph)
+    _check_name(graph)
     widths = infer_widths(graph)
     links = links_of(graph)
     foldings = fold(links, options or BuildOptions())
@@ -93,6 +96,15 @@ def lower(graph: Graph, options: BuildOptions | None = None) -> Design:
     )
 
 
+def _check_name(graph: Graph) -> None:
+    top = f"spikeloom_{graph.name}"
+    if top in library_names() or top == "spikeloom_board_top":
+        raise BuildError(
+            f"graph name must not be {graph.name!r}: {top} is a module of the library; "
+            "rename the graph"
+        )
+
+
 def _value_bits(source: InputView) -> int:
     return source.bits if source.encoder is Encoder.DIRECT else 1
 
@@ -108,7 +120,7 @@ def _input(graph: Graph, folding: Folding) -> InputView:
         lanes=folding.in_lanes,
         beats=values // folding.in_lanes,
         frames=graph.time_steps if node.encoder is Encoder.SPIKES else 1,
-        data_bits=-(-folding.in_lanes * node.bits // 8) * 8,
+        data_bits=math.ceil(folding.in_lanes * node.bits / 8) * 8,
         seed=node.seed,
     )
 
@@ -129,6 +141,7 @@ def _parts(
         current_bits=current_bits,
         queue_depth=min(words, _INPUT_QUEUE) if source is not None else words,
         repeats=graph.time_steps if static else 1,
+        static=static,
     )
 
 
@@ -161,7 +174,7 @@ def _view(layer: _Layer, source: Stream) -> LayerView:
 
 def _summary(layer: _Layer) -> tuple[str, ...]:
     """Lines of comment above the instance: shape, number format, latency."""
-    link, geometry = layer.link, layer.geometry
+    link = layer.link
     pool = "" if link.pool == (1, 1) else f", sum pooling {link.pool[0]}x{link.pool[1]} in front"
     if isinstance(link.synapse, Conv2d):
         out, channels, height, width = link.synapse.weight.shape
@@ -173,16 +186,24 @@ def _summary(layer: _Layer) -> tuple[str, ...]:
     else:
         what = f"dense {link.synapse.weight.shape[1]} to {link.synapse.weight.shape[0]}"
     shape = "x".join(map(str, link.output))
-    visits = f"taps * {geometry.groups}" if geometry.spatial else str(geometry.groups)
     return (
         f"{what}{pool}; output {shape}",
         f"weights {link.synapse.weight_bits} bits, currents {layer.current_bits}, "
-        f"membranes {layer.neurons.membrane_bits}, all signed integers",
+        f"membranes {layer.neurons.membrane_bits}{' saturating' * layer.neurons.saturates}, "
+        "all signed integers",
         layer.neurons.summary,
         f"per clock: events {layer.folding.ports}, weights added per event "
         f"{layer.folding.lanes}, neurons updated {layer.folding.neuron_lanes}",
-        f"clocks per time step: {visits} per event, then {layer.neurons.words} for the neurons",
+        _clocks(layer),
     )
+
+
+def _clocks(layer: _Layer) -> str:
+    """Say what an event costs, and what a time step costs beside them."""
+    groups = layer.geometry.groups
+    visits = f"{groups} per tap of" if layer.geometry.spatial else f"{groups} for"
+    event = "a set bit of the input, once per inference" if layer.static else "an event"
+    return f"clocks: {visits} {event}; {layer.neurons.words} per time step for the neurons"
 
 
 def _section(title: str, **values: int | str) -> Section:

@@ -87,7 +87,11 @@ class NeuronPlan:
             "ThresholdBits": self.threshold_bits,
             **self._constants(name),
         }
-        return Section("Neurons", tuple(Parameter(n, str(v)) for n, v in values.items()))
+        comments = {"Leak": leak_text(self.neurons.leak), "ResetMode": self.neurons.reset.value}
+        return Section(
+            "Neurons",
+            tuple(Parameter(n, str(v), comments.get(n, "")) for n, v in values.items()),
+        )
 
     def _constants(self, name: str) -> dict[str, int | str]:
         if self.uniform:
@@ -118,7 +122,9 @@ def plan_neurons(
     biases, thresholds = entries[..., 0], entries[..., 1]
     bias_bits = Interval(int(biases.min()), int(biases.max())).bits
     threshold_bits = unsigned_bits(int(thresholds.max()))
-    membrane_bits = max(width.bits, threshold_bits + 1)
+    # Where the clamp acts its width is part of the contract, and holds every threshold.
+    clamped = neurons.membrane_bits if width.saturates else None
+    membrane_bits = clamped or max(width.bits, threshold_bits + 1)
     return NeuronPlan(
         neurons=neurons,
         lanes=folding.neuron_lanes,

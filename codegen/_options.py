@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spikeloom.ir import BuildError
@@ -35,15 +35,21 @@ def choose_divisor(
     """Return `wanted` if it is a multiple of `step` that divides `of`, or choose one.
 
     The choice is the largest legal value up to `at_most` (or the smallest
-    there is).
+    there is).  `step`, which divides `of`, is what the layer behind needs.
 
     Raises:
-        BuildError: If `wanted` is not legal; the message lists what is.
+        BuildError: If `wanted` is not legal; the message names the nearest that are.
     """
     legal = [n for n in range(step, of + 1, step) if of % n == 0]
     if wanted is None:
-        return max((n for n in legal if n <= at_most), default=min(legal, default=step))
+        return max((n for n in legal if n <= at_most), default=legal[0])
     if wanted in legal:
         return wanted
-    listed = ", ".join(str(n) for n in legal) or "nothing"
-    raise BuildError(f"{place}: {what} must be one of {listed}, not {wanted}")
+    reason = f" (a multiple of {step}, the events per clock behind it)" if step > 1 else ""
+    raise BuildError(f"{place}: {what} must divide {of}{reason}: {nearest(legal, wanted)}")
+
+
+def nearest(legal: Sequence[int], wanted: int) -> str:
+    """Say which legal values are nearest to one that is not."""
+    close = sorted(sorted(legal, key=lambda n: abs(n - wanted))[:3])
+    return f"{' or '.join(map(str, close))}, not {wanted}"

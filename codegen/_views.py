@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spikeloom.codegen._literals import vector
 from spikeloom.ir import Encoder, Graph, Reset, Shape
 
 
@@ -13,6 +14,7 @@ class Parameter:
 
     name: str
     value: str
+    comment: str = ""  # what an encoded value means
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class Stream:
     name: str
     bits: int
 
+    @property
+    def range(self) -> str:
+        """The range of its data wire."""
+        return vector(self.bits)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputView:
@@ -44,6 +51,16 @@ class InputView:
     frames: int
     data_bits: int
     seed: int
+
+    @property
+    def value_bits(self) -> int:
+        """Bits of a beat that carry values; the data is padded to whole bytes."""
+        return self.lanes * self.bits
+
+    @property
+    def padded(self) -> bool:
+        """Whether the data has bits that carry nothing."""
+        return self.data_bits > self.value_bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +89,11 @@ class LayerView:
     reset: Reset
     memories: tuple[tuple[str, str], ...]
 
+    @property
+    def probe_bits(self) -> int:
+        """Bits of the membranes in one beat."""
+        return self.neuron_lanes * self.membrane_bits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadoutView:
@@ -86,6 +108,11 @@ class ReadoutView:
     counts_spikes: bool
     source: Stream
     scores: Stream
+
+    @property
+    def ones_bits(self) -> int:
+        """Bits of a beat of spikes as currents: 0 or 1, signed, 2 bits each."""
+        return 2 * self.lanes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

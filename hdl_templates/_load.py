@@ -30,3 +30,9 @@ def library_modules(names: tuple[str, ...]) -> dict[str, str]:
     """Return the text of hand-written modules by file name, in the given order."""
     folder = files("spikeloom.hdl_templates") / "verilog"
     return {f"{name}.v": (folder / f"{name}.v").read_text("utf-8") for name in names}
+
+
+def library_names() -> frozenset[str]:
+    """Return the names of all hand-written modules, those of the serial port included."""
+    folder = files("spikeloom.hdl_templates") / "verilog"
+    return frozenset(file.name.removesuffix(".v") for file in folder.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spikeloom.ir._activity import Activity, measure_activity
+from spikeloom.ir._archive import npz_bytes
 from spikeloom.ir._encode import encode, lfsr_states, rate_noise
 from spikeloom.ir._errors import (
     BuildError,
@@ -36,10 +37,12 @@ from spikeloom.ir._graph import (
     as_integers,
 )
 from spikeloom.ir._intervals import Interval
+from spikeloom.ir._names import nearest_name
 from spikeloom.ir._programs import kill_program, run_program, start_program
 from spikeloom.ir._progress import NullProgress, Progress
 from spikeloom.ir._shapes import infer_shapes, input_of, per_neuron
-from spikeloom.ir._validate import check, validate
+from spikeloom.ir._store import write_json, write_whole
+from spikeloom.ir._validate import check, is_name, validate
 from spikeloom.ir._widths import MembraneWidth, Widths, infer_widths
 
 __all__ = [
@@ -84,14 +87,19 @@ __all__ = [
     "infer_shapes",
     "infer_widths",
     "input_of",
+    "is_name",
     "kill_program",
     "lfsr_states",
     "load_graph",
     "measure_activity",
+    "nearest_name",
+    "npz_bytes",
     "per_neuron",
     "rate_noise",
     "run_program",
     "save_graph",
     "start_program",
     "validate",
+    "write_json",
+    "write_whole",
 ]

@@ -10,12 +10,12 @@ import hashlib
 import io
 import json
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spikeloom.ir._archive import npz_bytes
 from spikeloom.ir._errors import BuildError, DataError
 from spikeloom.ir._graph import Graph, IntArray
 from spikeloom.ir._records import graph_from_record, graph_to_record
@@ -23,7 +23,6 @@ from spikeloom.ir._validate import check
 
 FORMAT = 1
 JSON_NAME, ARRAYS_NAME = "graph.json", "graph.npz"
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can name
 
 
 def graph_digest(graph: Graph) -> str:
@@ -39,7 +38,8 @@ def graph_files(graph: Graph) -> dict[str, bytes]:
     """Return the two files of a graph by name; the same graph gives the same bytes."""
     record, arrays = graph_to_record(graph)
     head = {"format": FORMAT, "digest": _digest(record, arrays)}
-    return {JSON_NAME: _layout(head | record).encode(), ARRAYS_NAME: _archive(arrays)}
+    stored = {name: _narrowed(values) for name, values in arrays.items()}
+    return {JSON_NAME: _layout(head | record).encode(), ARRAYS_NAME: npz_bytes(stored)}
 
 
 def save_graph(graph: Graph, folder: Path) -> None:
@@ -109,20 +109,8 @@ def _layout(record: dict[str, Any]) -> str:
     return f"{{\n  {lines}\n}}\n"
 
 
-def _archive(arrays: dict[str, IntArray]) -> bytes:
-    """Return the arrays as the bytes of an npz archive, each in its narrowest type."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(arrays):
-            entry = io.BytesIO()
-            np.lib.format.write_array(entry, _narrowed(arrays[name]), version=(1, 0))
-            info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-            info.create_system = 3  # the same on every operating system
-            archive.writestr(info, entry.getvalue())
-    return buffer.getvalue()
-
-
 def _narrowed(values: IntArray) -> np.ndarray[Any, np.dtype[np.signedinteger[Any]]]:
+    """Return the values in their narrowest type, the low byte first."""
     for dtype in (np.int8, np.int16, np.int32):
         limits = np.iinfo(dtype)
         if not values.size or (values.min() >= limits.min and values.max() <= limits.max):

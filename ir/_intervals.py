@@ -20,7 +20,7 @@ class Interval:
     @property
     def bits(self) -> int:
         """Bits of the narrowest two's complement number that holds all of it."""
-        return 1 + max((self.lo if self.lo >= 0 else ~self.lo).bit_length(), self.hi.bit_length())
+        return 1 + max((end if end >= 0 else ~end).bit_length() for end in (self.lo, self.hi))
 
     def hull(self, *values: int) -> Interval:
         """Return the smallest interval that holds this one and `values`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -27,6 +26,7 @@ from spikeloom.ir._graph import (
     Reset,
     SumPool2d,
 )
+from spikeloom.ir._names import nearest_name
 
 Record = dict[str, Any]
 
@@ -157,10 +157,9 @@ def _leak(value: object, what: str) -> Leak:
 def _choice(value: object, allowed: list[str], what: str) -> str:
     if value in allowed and isinstance(value, str):
         return value
-    near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.0)[0]
-    raise DataError(
-        f"{what} must be one of {', '.join(allowed)}, not {value!r}; the nearest is {near!r}"
-    )
+    near = nearest_name(str(value), allowed)
+    hint = f"; the nearest is {near!r}" if near else ""
+    raise DataError(f"{what} must be one of {', '.join(allowed)}, not {value!r}{hint}")
 
 
 def _array(key: object, arrays: dict[str, IntArray], what: str) -> IntArray:

@@ -19,7 +19,7 @@ from spikeloom.ir._graph import (
     SumPool2d,
     Synapse,
 )
-from spikeloom.ir._intervals import signed_interval
+from spikeloom.ir._intervals import Interval, signed_interval
 
 MAX_INPUT_BITS = 16
 MAX_WEIGHT_BITS = 16
@@ -128,8 +128,7 @@ def _weights(synapse: Synapse) -> Iterator[str]:
 
 def signed_interval_bits(values: IntArray) -> int:
     """Return the signed bits that hold all of `values`."""
-    lowest, highest = int(values.min()), int(values.max())
-    return 1 + max((~lowest if lowest < 0 else lowest).bit_length(), max(highest, 0).bit_length())
+    return Interval(int(values.min()), int(values.max())).bits
 
 
 def _leak(name: str, leak: Leak) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -21,13 +20,14 @@ from spikeloom.ir._graph import (
     Shape,
     SumPool2d,
 )
+from spikeloom.ir._names import nearest_name
 from spikeloom.ir._rules import MAX_WIDTH, geometry_problems, group_problems, value_problems
 from spikeloom.ir._shapes import output_shape
 from spikeloom.ir._widths import ANALYSED_BITS, analyse
 
 MAX_TIME_STEPS = 65_535
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _READS: dict[type[Node], tuple[tuple[type[Node], ...], str]] = {
     Dense: ((Input, Neurons, SumPool2d), "an Input, Neurons or a SumPool2d"),
     Conv2d: ((Input, Neurons, SumPool2d), "an Input, Neurons or a SumPool2d"),
@@ -61,6 +61,15 @@ def validate(graph: Graph) -> tuple[str, ...]:
     return tuple(problems or _check_widths(graph))
 
 
+def is_name(text: str) -> bool:
+    """Whether a graph or a node may have that name.
+
+    That is a lower-case letter, then lower-case letters, digits and single
+    underscores between them: it serves in files and in Verilog as it is.
+    """
+    return _NAME.fullmatch(text) is not None
+
+
 def _check_names(graph: Graph) -> Iterator[str]:
     yield from _check_name("graph", graph.name)
     if not 1 <= graph.time_steps <= MAX_TIME_STEPS:
@@ -73,10 +82,11 @@ def _check_names(graph: Graph) -> Iterator[str]:
 
 
 def _check_name(what: str, name: str) -> Iterator[str]:
-    if not _NAME.fullmatch(name) or "__" in name:
+    if not is_name(name):
         yield (
             f"{what} name must be a lower-case letter, then lower-case letters, digits and "
-            f"single underscores, not {name!r}; rename it, for example {_tidy_name(name)!r}"
+            f"single underscores between them, not {name!r}; rename it, for example "
+            f"{_tidy_name(name)!r}"
         )
 
 
@@ -118,8 +128,8 @@ def _check_sources(graph: Graph) -> Iterator[str]:
 
 def _unknown_source(name: str, source: str, names: list[str]) -> str:
     others = [other for other in names if other != name]
-    near = difflib.get_close_matches(source, others, n=1, cutoff=0.0)
-    hint = f"; the nearest name is {near[0]!r}" if near else ""
+    near = nearest_name(source, others)
+    hint = f"; the nearest name is {near!r}" if near else ""
     return f"source of {name!r} must be a node of the graph, not {source!r}{hint}"
 
 

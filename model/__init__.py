@@ -23,7 +23,7 @@ from spikeloom.model._config import (
     parse_config,
 )
 from spikeloom.model._data import Dataset, Split, load_dataset, quantise
-from spikeloom.model._export import export
+from spikeloom.model._export import export, verify_export
 from spikeloom.model._leak import nearest_leak
 from spikeloom.model._network import Network, make_neuron
 from spikeloom.model._neuron import IF, LIF, PLIF, Integrator, SpikingNeuron
@@ -41,7 +41,7 @@ from spikeloom.model._surrogate import (
     triangular,
 )
 from spikeloom.model._synapse import ConvSynapse, DenseSynapse, Synapse
-from spikeloom.model._train import train, verify_export
+from spikeloom.model._train import train
 
 __all__ = [
     "IF",

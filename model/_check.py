@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import re
 from typing import TYPE_CHECKING
 
-from spikeloom.ir import Shape
+from spikeloom.ir import Shape, is_name
 
 if TYPE_CHECKING:
     from spikeloom.model._config import (
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
 IMAGE_SIDE = {"digits": 8, "mnist": 28, "fashion_mnist": 28}
 PIXEL_BITS = {"digits": 4, "mnist": 8, "fashion_mnist": 8}
 CLASSES = 10
-NAME = re.compile(r"[a-z](_?[a-z0-9])*")
 NAME_RULE = "a lower-case letter, then lower-case letters, digits and single underscores"
 RESERVED = ("input", "readout")
+SPIKING_KEYS = ("threshold", "learn_threshold", "surrogate", "sharpness", "detach_reset")
 
 
 def layer_names(network: NetworkConfig) -> list[str]:
@@ -77,7 +76,7 @@ def network_problems(
 
 
 def _name_problems(config: Config) -> list[str]:
-    if NAME.fullmatch(config.name):
+    if is_name(config.name):
         return []
     return [f"name must be {NAME_RULE}, not {config.name!r}"]
 
@@ -94,7 +93,7 @@ def _layer_name_problems(network: NetworkConfig) -> list[str]:
     problems = [
         f"network.layers[{i}].name must be {NAME_RULE} (not {' or '.join(RESERVED)}), not {name!r}"
         for i, name in enumerate(names)
-        if not NAME.fullmatch(name) or name in RESERVED
+        if not is_name(name) or name in RESERVED
     ]
     twice = sorted({name for name in names if names.count(name) > 1})
     return problems + [f"network.layers: the name {name!r} is used twice" for name in twice]
@@ -157,7 +156,18 @@ def _integrator_problems(layer: SynapseLayer, where: str) -> list[str]:
             f"{where}.neuron.reset must be 'none' with readout.kind = 'membrane', "
             f"not {layer.neuron.reset!r}"
         )
-    return problems
+    return problems + _unused_problems(layer.neuron, where)
+
+
+def _unused_problems(neuron: NeuronConfig, where: str) -> list[str]:
+    """Keys that only neurons with a threshold look at."""
+    defaults = type(neuron)()
+    return [
+        f"{where}.neuron.{key} has no effect with readout.kind = 'membrane', whose last layer "
+        "never spikes; remove it"
+        for key in SPIKING_KEYS
+        if getattr(neuron, key) != getattr(defaults, key)
+    ]
 
 
 def _hardware_problems(config: Config) -> list[str]:

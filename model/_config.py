@@ -113,11 +113,15 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """Layers in order, run for `time_steps` on every input."""
+    """Layers in order (a list will do), run for `time_steps` on every input."""
 
     time_steps: Annotated[int, Between(1, 64)] = 4
     encoder: Literal["direct", "rate"] = "direct"
     layers: tuple[LayerConfig, ...]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.layers, list):  # what Python code is most likely to give
+            object.__setattr__(self, "layers", tuple(self.layers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +208,7 @@ def load_config(path: Path) -> Config:
             key, type or value; the message lists every problem.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark first
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
     return parse_config(text, source=str(path))

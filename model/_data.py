@@ -77,15 +77,25 @@ def quantise(images: Images, *, pixel_bits: int, input_bits: int) -> Images:
 
 
 def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
-    """Part a set in two, the second with `fraction` of every class."""
+    """Part a set in two, the second with `fraction` of every class.
+
+    Raises:
+        DataError: If there are too few images to leave some of every class in both parts.
+    """
     from sklearn.model_selection import (  # type: ignore[import-untyped]  # has no stubs
         train_test_split,
     )
 
     index = np.arange(len(split))
-    kept, held = train_test_split(
-        index, test_size=fraction, random_state=seed, stratify=split.labels
-    )
+    try:
+        kept, held = train_test_split(
+            index, test_size=fraction, random_state=seed, stratify=split.labels
+        )
+    except ValueError as error:
+        raise DataError(
+            f"{len(split)} images are too few to hold out {fraction:.0%} of every class "
+            f"({error}); use more images or another fraction"
+        ) from error
     return split.take(np.sort(kept)), split.take(np.sort(held))
 
 
@@ -125,7 +135,9 @@ def _load_split(folder: Path, part: str) -> Split:
         raise DataError(f"images in {folder} must be {SIDE} x {SIDE}, not {images.shape[1:]}")
     if len(images) != len(labels):
         raise DataError(f"{folder} has {len(images)} {part} images but {len(labels)} labels")
-    if labels.size and labels.max() > 9:
+    if not labels.size:
+        raise DataError(f"{folder} must have {part} images, but has none; download it again")
+    if labels.max() > 9:
         raise DataError(f"labels in {labels_file} must be 0 to 9, not {labels.max()}")
     return Split(images[:, None], labels.astype(np.int64))
 

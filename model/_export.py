@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from spikeloom.ir import (
     Conv2d,
     Dense,
+    Executor,
     Graph,
     GraphError,
     IntArray,
     Neurons,
     Node,
+    NullProgress,
+    Progress,
     Readout,
     ReadoutKind,
     Reset,
     SumPool2d,
+    VerificationError,
     as_integers,
     infer_widths,
 )
@@ -45,6 +50,38 @@ def export(network: Network) -> Graph:
         network.train(was_training)
     _check_exact(graph)
     return graph
+
+
+def verify_export(
+    network: Network, graph: Graph, inputs: Tensor, *, progress: Progress | None = None
+) -> IntArray:
+    """Run the graph's reference executor on inputs `[N, *shape]` against the network.
+
+    Returns:
+        The executor's predictions `[N]`.
+
+    Raises:
+        VerificationError: If any score of any input differs.
+    """
+    progress = progress or NullProgress()
+    progress.start("checking the exported graph", len(inputs))
+    predictions = []
+    first = 0
+    for trace in Executor(graph).batches(inputs.numpy(), batch=500):
+        count = len(trace.predictions)
+        with torch.no_grad():
+            scores = network(inputs[first : first + count]).numpy()
+        wrong = np.flatnonzero((scores != trace.scores).any(axis=1))
+        if wrong.size:
+            raise VerificationError(
+                f"the exported graph and PyTorch differ on input {first + int(wrong[0])} "
+                f"(and {wrong.size - 1} more of the same {count}); this is a defect of Spikeloom"
+            )
+        predictions.append(trace.predictions)
+        first += count
+        progress.advance(count)
+    found: IntArray = np.concatenate(predictions)
+    return found
 
 
 def _nodes(network: Network) -> list[Node]:

@@ -17,20 +17,28 @@ MAX_TERMS = 3
 def leak_table(terms: int, max_shift: int) -> tuple[tuple[float, Leak], ...]:
     """Every decay in (0, 1] of at most `terms` signed shifts, in rising order.
 
-    Each decay appears once, in the form with the fewest terms (its canonical
-    signed-digit form); `1 - 2**-k` is `v - (v >> k)`.
+    Each decay appears once: `1 - 2**-k` as `v - (v >> k)` if two terms are
+    allowed, else in the form with the fewest terms (its canonical signed digits).
     """
     one = 1 << max_shift
-    leaks = {code: _signed_digits(code, max_shift) for code in range(1, one + 1)}
-    table = [(code / one, leak) for code, leak in leaks.items() if len(leak.terms) <= terms]
+    table = []
+    for code in range(1, one + 1):
+        forms = (_one_shift(code, max_shift), _signed_digits(code, max_shift))
+        fitting = [leak for leak in forms if leak is not None and len(leak.terms) <= terms]
+        table += [(code / one, leak) for leak in fitting[:1]]
     return tuple(table)
+
+
+def _one_shift(code: int, max_shift: int) -> Leak | None:
+    """`v - (v >> k)` if its decay is `code / 2**max_shift`."""
+    rest = (1 << max_shift) - code
+    if rest == 0 or rest & (rest - 1):
+        return None
+    return Leak.shift(max_shift - rest.bit_length() + 1)
 
 
 def _signed_digits(code: int, max_shift: int) -> Leak:
     """The canonical signed-digit form of `code / 2**max_shift`."""
-    rest = (1 << max_shift) - code
-    if rest and rest & (rest - 1) == 0:
-        return Leak.shift(max_shift - rest.bit_length() + 1)
     terms: list[LeakTerm] = []
     shift = max_shift
     while code:
@@ -49,8 +57,10 @@ def nearest_leak(beta: float, *, terms: int = MAX_TERMS, max_shift: int = MAX_SH
     Its error is `leak.beta - beta`.
 
     Raises:
-        ConfigError: If `beta` is not in (0, 1].
+        ConfigError: If `beta` is not in (0, 1], or `terms` not an integer from 1.
     """
+    if type(terms) is not int or terms < 1:
+        raise ConfigError(f"leak_terms must be an integer of at least 1, not {terms!r}")
     if not 0.0 < beta <= 1.0:
         raise ConfigError(f"beta must be in (0, 1], not {beta!r}; beta = 1 is an IF neuron")
     return min(leak_table(terms, max_shift), key=lambda entry: abs(entry[0] - beta))[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, Unpack
 
@@ -133,15 +134,27 @@ class Network(nn.Module):
     def spikes(self, inputs: Tensor) -> list[Tensor]:
         """Spikes `[T, N, ...]` of every spiking layer, in order."""
         found = []
-        x = self.encode(inputs)
-        for layer in self.layers:
-            if isinstance(layer, SpikingLayer):
-                x = layer(x, self.config.time_steps)
-                found.append(x)
+        with self._exact(inputs):
+            x = self.encode(inputs)
+            for layer in self.layers:
+                if isinstance(layer, SpikingLayer):
+                    x = layer(x, self.config.time_steps)
+                    found.append(x)
         return found
 
     def _run(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and the unit that makes real numbers of them."""
+        with self._exact(inputs):
+            return self._scores(inputs)
+
+    def _exact(self, inputs: Tensor) -> AbstractContextManager[object]:
+        """No autocast on the lattice: half-precision floats hold no integers above 2^11."""
+        kind = inputs.device.type
+        if self.arithmetic == "float" or not torch.is_autocast_enabled(kind):
+            return nullcontext()
+        return torch.autocast(kind, enabled=False)
+
+    def _scores(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         x = self.encode(inputs)
         for layer in self.layers:
             if isinstance(layer, IntegratorLayer):

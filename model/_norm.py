@@ -11,12 +11,14 @@ and `b` with straight-through gradients, so nothing is lost in the export.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from spikeloom.model._autograd import apply_pair
+from spikeloom.model._ste import clamp_ste
 
 MOMENTUM = 0.1
 EPSILON = 1e-5
@@ -56,7 +58,8 @@ class FoldedNorm(nn.Module):
             mean = self.running_mean * self.signs() / unit
             variance = self.running_variance / unit.square()
         sigma = (variance + EPSILON / unit.square()).sqrt()
-        ratio = sigma / self.gamma.abs().clamp_min(SMALLEST_GAMMA)
+        # Straight through, so that a gamma below the limit can still grow out of it.
+        ratio = sigma / clamp_ste(self.gamma * self.signs(), SMALLEST_GAMMA, math.inf)
         return ratio, self.beta * ratio - mean
 
     def _measure(self, currents: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:

@@ -36,13 +36,18 @@ class _SumPool(torch.autograd.Function):
         kernel, shape = ctx.kernel, ctx.shape
         grad = grads[0]
         rows, columns = grad.shape[2:]
-        wide = grad.new_zeros((*grad.shape[:3], shape[3]))
+        wide = _blank(grad, (*grad.shape[:3], shape[3]), covered=columns * kernel[1] == shape[3])
         for first in range(kernel[1]):
             wide[..., first : columns * kernel[1] : kernel[1]] = grad
-        full = grad.new_zeros(shape)
+        full = _blank(grad, shape, covered=rows * kernel[0] == shape[2])
         kept = full[:, :, : rows * kernel[0]].view(*shape[:2], rows, kernel[0], shape[3])
         kept.copy_(wide.unsqueeze(3).expand_as(kept))
         return full, None
+
+
+def _blank(like: Tensor, shape: tuple[int, ...], *, covered: bool) -> Tensor:
+    """A tensor to write into; zeros only where a remainder would stay unwritten."""
+    return like.new_empty(shape) if covered else like.new_zeros(shape)
 
 
 def _every(x: Tensor, dim: int, size: int) -> Tensor:

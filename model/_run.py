@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from spikeloom.ir import ConfigError, DataError, IntArray, SpikeloomError
+from spikeloom.ir import ConfigError, DataError, IntArray, SpikeloomError, write_whole
 from spikeloom.model._config import Config, dump_config, parse_config
 from spikeloom.model._data import Images
 from spikeloom.model._network import Network
@@ -58,18 +58,9 @@ class RunFolder:
         """Write one file in a single step.
 
         Raises:
-            SpikeloomError: If the disk refuses; an earlier file of that name stays.
+            BuildError: If the disk refuses; an earlier file of that name stays.
         """
-        part = self.path / f".{name}.part"
-        try:
-            part.write_bytes(content)
-            part.replace(self.path / name)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise SpikeloomError(
-                f"cannot write {self.path / name}: {error}; free some space, then go on with "
-                "--resume"
-            ) from error
+        write_whole(self.path / name, content)
 
     def log(self, line: str) -> None:
         """Add a line to the log."""

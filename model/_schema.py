@@ -104,9 +104,11 @@ class Reader:
         if not isinstance(value, Mapping):
             return self._bad(path, "a table", value)
         kinds = {_kind(option): option for option in options}
-        if value.get("kind") not in kinds:
-            return self._bad(f"{path}.kind", _one_of(kinds), value.get("kind"))
-        return self._table(value, kinds[value["kind"]], path)
+        if "kind" not in value:
+            self.problems.append(f"{path}.kind is missing; it must be {_one_of(kinds)}")
+            return _MISSING
+        kind = self._choice(value["kind"], tuple(kinds), f"{path}.kind")
+        return _MISSING if kind is _MISSING else self._table(value, kinds[kind], path)
 
     def _choice(self, value: Any, options: tuple[Any, ...], path: str) -> Any:  # noqa: ANN401  # as _value
         if value in options and type(value) in {type(option) for option in options}:

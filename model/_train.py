@@ -17,11 +17,8 @@ from torch import Tensor
 
 from spikeloom.ir import (
     ConfigError,
-    Executor,
-    Graph,
     NullProgress,
     Progress,
-    VerificationError,
     save_graph,
 )
 from spikeloom.model._augment import augment
@@ -33,7 +30,7 @@ from spikeloom.model._config import (
     parse_config,
 )
 from spikeloom.model._data import Dataset, Split, hold_out, load_dataset, quantise
-from spikeloom.model._export import export
+from spikeloom.model._export import export, verify_export
 from spikeloom.model._network import Network
 from spikeloom.model._run import RunFolder, TrainingInterruptedError
 
@@ -342,37 +339,6 @@ class _Trainer:
         line = f"test accuracy {exported:.2%} on {images} images (epoch {state.best_epoch})"
         self.folder.log(line)
         self.progress.message(line)
-
-
-def verify_export(
-    network: Network, graph: Graph, inputs: Tensor, *, progress: Progress | None = None
-) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Run the graph's reference executor on inputs `[N, *shape]` against the network.
-
-    Returns:
-        The executor's predictions `[N]`.
-
-    Raises:
-        VerificationError: If any score of any input differs.
-    """
-    progress = progress or NullProgress()
-    progress.start("checking the exported graph", len(inputs))
-    predictions = []
-    first = 0
-    for trace in Executor(graph).batches(inputs.numpy(), batch=500):
-        count = len(trace.predictions)
-        with torch.no_grad():
-            scores = network(inputs[first : first + count]).numpy()
-        wrong = np.flatnonzero((scores != trace.scores).any(axis=1))
-        if wrong.size:
-            raise VerificationError(
-                f"the exported graph and PyTorch differ on input {first + int(wrong[0])} "
-                f"(and {wrong.size - 1} more of the same {count}); this is a defect of Spikeloom"
-            )
-        predictions.append(trace.predictions)
-        first += count
-        progress.advance(count)
-    return np.concatenate(predictions)
 
 
 def _optimiser(network: Network, config: Config) -> torch.optim.AdamW:

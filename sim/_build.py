@@ -71,6 +71,7 @@ def _forget_older(builds: Path) -> None:
 def _digest(out: Path, design: Manifest, description: str) -> str:
     digest = hashlib.sha256()
     digest.update(_verilator.find_verilator().version.encode())
+    digest.update(repr(_verilator.FLAGS).encode())
     digest.update(description.encode())
     for name in (*_SOURCES, *_HEADERS):
         digest.update((_HARNESS / name).read_bytes())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.codegen import Manifest
-from spikeloom.ir import Executor, Graph, NullProgress, Progress
+from spikeloom.ir import Executor, Graph, NullProgress, Progress, write_json
 from spikeloom.sim._build import build_harness
 from spikeloom.sim._design import load_design, load_source_graph
 from spikeloom.sim._process import HarnessRun, Mode, RunSettings
@@ -83,7 +81,7 @@ def verify(
     )
     session = _Session(out, design, graph, vectors, settings, stress)
     result = session.run(program, progress, probe=probe)
-    _store(out, result)
+    write_json(out / RESULT, result.to_json())
     return result
 
 
@@ -173,11 +171,3 @@ def _accuracy(hardware: NDArray[np.int64], labels: NDArray[Any] | None) -> float
     if labels is None or not len(hardware):
         return None
     return float((hardware == labels[: len(hardware)]).mean())
-
-
-def _store(out: Path, result: VerifyResult) -> None:
-    """Write `verify.json` as a whole: a reader sees the old one or the new one."""
-    with tempfile.NamedTemporaryFile("w", dir=out, prefix=f".{RESULT}.", delete=False) as file:
-        json.dump(result.to_json(), file, indent=2)
-        file.write("\n")
-    Path(file.name).replace(out / RESULT)

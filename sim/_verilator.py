@@ -21,6 +21,7 @@ _RANDOM_STATE = ("--x-assign", "unique", "--x-initial", "unique")
 # Measured on whole verifications: -O3 runs no faster than -O2, and optimising what
 # runs once (or hardly, like Verilator's own library) costs more than it brings.
 _COMPILE = ("-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O0")
+FLAGS = (*_RANDOM_STATE, *_COMPILE)  # part of what a built harness is
 
 
 def find_verilator() -> Verilator:
@@ -129,8 +130,7 @@ def _build_command(
     return [
         str(verilator.program),
         *("--cc", "--exe", "--build", "-O3", "-Wno-fatal", "--build-jobs", str(os.cpu_count())),
-        *_RANDOM_STATE,
-        *_COMPILE,
+        *FLAGS,
         *(part for header in headers for part in ("-CFLAGS", f"-I{header}")),
         *("--prefix", "Vdesign", "--top-module", top, "--Mdir", folder, "-o", "harness"),
         *(f"-D{define}" for define in defines),

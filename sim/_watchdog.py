@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import math
 
-from spikeloom.ir import Conv2d, Dense, Encoder, Graph, Neurons, infer_shapes, input_of
+from spikeloom.ir import (
+    Conv2d,
+    Dense,
+    Encoder,
+    Graph,
+    Neurons,
+    SumPool2d,
+    infer_shapes,
+    input_of,
+)
 
 _LEAST = 20_000
 _MARGIN = 2
@@ -21,11 +30,14 @@ def longest_inference(graph: Graph) -> int:
     bits = source.bits if source.encoder is Encoder.DIRECT else 1
     rounds = max(graph.time_steps, bits)
     cycles = math.prod(source.shape) * rounds
+    window = 1  # events that a pool in front sends to one operand
     for node in graph.nodes:
-        if isinstance(node, Dense):
-            cycles += node.weight.size * rounds
-        elif isinstance(node, Conv2d):
-            cycles += node.weight.size * math.prod(shapes[node.source][1:]) * rounds
+        if isinstance(node, SumPool2d):
+            window *= math.prod(node.kernel)
+        elif isinstance(node, Dense | Conv2d):
+            places = math.prod(shapes[node.source][1:]) if isinstance(node, Conv2d) else 1
+            cycles += node.weight.size * places * window * rounds
+            window = 1
         elif isinstance(node, Neurons):
             cycles += math.prod(shapes[node.name]) * rounds
     return _LEAST + _MARGIN * cycles

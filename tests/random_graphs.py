@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,23 +71,30 @@ def random_graph(seed: int) -> Graph:
 
 
 def random_options(graph: Graph, seed: int) -> BuildOptions:
-    """Draw a legal folding of `graph`."""
+    """Draw a legal folding of `graph`, of its input too."""
     rng = np.random.default_rng(seed)
     shapes = infer_shapes(graph)
+    channels = _first_channels(graph)
+    ports = _divisor(rng, channels, most=8)
+    input_lanes = ports * _divisor(rng, channels // ports)
     layers: dict[str, LayerOptions] = {}
     for node in graph.nodes:
         if isinstance(node, Neurons):
-            lanes = _divisor(rng, shapes[node.name][0])
-            layers[node.name] = LayerOptions(lanes=lanes, neuron_lanes=_divisor(rng, lanes))
-    # Event ports divide the words in front of them.
-    names = list(layers)
-    for front, name in itertools.pairwise(names):
-        words = layers[front].neuron_lanes or 1
-        ports = _divisor(rng, words, most=4)
-        layers[name] = LayerOptions(
-            lanes=layers[name].lanes, neuron_lanes=layers[name].neuron_lanes, event_ports=ports
-        )
-    return BuildOptions(layers=layers)
+            following = _divisor(rng, shapes[node.name][0], most=4)
+            neuron_lanes = following * _divisor(rng, shapes[node.name][0] // following)
+            lanes = neuron_lanes * _divisor(rng, shapes[node.name][0] // neuron_lanes)
+            layers[node.name] = LayerOptions(
+                lanes=lanes, neuron_lanes=neuron_lanes, event_ports=ports
+            )
+            ports = following
+    return BuildOptions(layers=layers, input_lanes=input_lanes)
+
+
+def _first_channels(graph: Graph) -> int:
+    """Channels of one position of the input, as the first synapse reads it."""
+    node, following = graph.nodes[:2]
+    assert isinstance(node, Input)
+    return math.prod(node.shape) if isinstance(following, Dense) else node.shape[0]
 
 
 def random_inputs(graph: Graph, count: int, seed: int) -> np.ndarray:
@@ -168,12 +175,14 @@ def _add_dense(chain: _Chain, index: int) -> None:
 def _add_neurons(chain: _Chain, index: int, *, silent: bool) -> None:
     shapes: list[tuple[int, ...]] = [(), chain.shape[:1], chain.shape]
     rng, form = chain.rng, shapes[chain.integer(0, 2)]
-    membrane_bits = chain.integer(8, 12) if rng.random() < 0.5 else None
+    membrane_bits = chain.integer(3, 12) if rng.random() < 0.5 else None
+    top = 60 if membrane_bits is None else min(60, 2 ** (membrane_bits - 1))
+    bias = 2 ** chain.integer(0, 9)  # up to far beyond what the membrane holds
     node = Neurons(
         name=f"layer{index}",
         source=chain.end,
-        threshold=None if silent else rng.integers(1, 60, form),
-        bias=rng.integers(-9, 10, form),
+        threshold=None if silent else rng.integers(1, top, form),
+        bias=rng.integers(-bias, bias + 1, form),
         leak=_LEAKS[chain.integer(0, len(_LEAKS) - 1)],
         reset=Reset.NONE if silent else list(Reset)[chain.integer(0, 2)],
         reset_delay=not silent and rng.random() < 0.3,

@@ -109,17 +109,23 @@ def test_the_queue_of_an_inner_layer_holds_a_whole_time_step() -> None:
         ),
         (
             BuildOptions(layers={"last": LayerOptions(lanes=4)}),
-            "layer 'last': lanes must be one of 1, 2, 5, 10, not 4",
+            "layer 'last': lanes must divide 10: 1 or 2 or 5, not 4",
         ),
         (
             BuildOptions(layers={"last": LayerOptions(lanes=5, neuron_lanes=2)}),
-            "layer 'last': neuron_lanes must be one of 1, 5, not 2",
+            "layer 'last': neuron_lanes must divide 5: 1 or 5, not 2",
         ),
         (
             BuildOptions(layers={"first": LayerOptions(event_ports=3)}),
-            "layer 'first': event_ports must be one of 1, 2, not 3",
+            "layer 'first': event_ports must divide the 2 channels in front and be 8 at most: "
+            "1 or 2, not 3",
         ),
-        (BuildOptions(input_lanes=3), "input: lanes must be one of 1, 2, not 3"),
+        (
+            BuildOptions(layers={"last": LayerOptions(event_ports=3)}),
+            "layer 'last': event_ports must divide the 4 channels in front and be 8 at most: "
+            "1 or 2 or 4, not 3",
+        ),
+        (BuildOptions(input_lanes=3), "input: lanes must divide 2: 1 or 2, not 3"),
         (
             BuildOptions(
                 layers={
@@ -127,7 +133,8 @@ def test_the_queue_of_an_inner_layer_holds_a_whole_time_step() -> None:
                     "last": LayerOptions(event_ports=2),
                 }
             ),
-            "layer 'first': neuron_lanes must be one of 2, 4, not 1",
+            "layer 'first': neuron_lanes must divide 4 (a multiple of 2, the events per clock "
+            "behind it): 2 or 4, not 1",
         ),
     ],
 )
@@ -142,6 +149,28 @@ def test_a_readout_on_a_feature_map_is_refused() -> None:
     cut = Graph.of("cut", 3, [graph.nodes[0], conv, first, Readout(name="scores", source="first")])
     with pytest.raises(BuildError, match=r"^readout 'scores': the classes must be a vector, but"):
         lower(cut)
+
+
+@pytest.mark.parametrize("name", ["layer", "fifo", "uart_rx", "board_top"])
+def test_a_graph_is_not_called_like_a_module_of_the_library(name: str) -> None:
+    graph = Graph.of(name, 1, network().nodes)
+    with pytest.raises(BuildError, match=f"^graph name must not be '{name}': spikeloom_{name} is"):
+        lower(graph)
+
+
+def test_ports_behind_a_convolution_divide_its_channels_not_its_map() -> None:
+    """Found in review: 4 ports on the 3 channels of a 2x2 map ended in a numpy error."""
+    nodes = [
+        Input(name="pixels", shape=(1, 2, 2), bits=1),
+        Conv2d(name="conv", source="pixels", weight=np.ones((3, 1, 1, 1), int), weight_bits=2),
+        Neurons(name="first", source="conv", threshold=as_integers(1)),
+        Dense(name="dense", source="first", weight=np.ones((2, 12), int), weight_bits=2),
+        Neurons(name="last", source="dense", threshold=as_integers(1)),
+        Readout(name="scores", source="last"),
+    ]
+    options = BuildOptions(layers={"last": LayerOptions(event_ports=4)})
+    with pytest.raises(BuildError, match=r"event_ports must divide the 3 channels in front"):
+        lower(Graph.of("three", 1, nodes), options)
 
 
 def test_a_broken_graph_is_refused_before_anything_is_lowered() -> None:

@@ -277,3 +277,12 @@ def test_widths_of_a_broken_graph_are_refused() -> None:
     graph = Graph("g", 1, ())
     with pytest.raises(GraphError, match="exactly one Input"):
         infer_widths(graph)
+
+
+def test_bits_of_an_interval_are_the_fewest_that_hold_both_ends() -> None:
+    """Found in review: an interval below zero was one bit too wide."""
+    for lo in range(-40, 41):
+        for hi in range(lo, 41):
+            bits = Interval(lo, hi).bits
+            fits = [n for n in range(1, 9) if -(2 ** (n - 1)) <= lo and hi < 2 ** (n - 1)]
+            assert bits == fits[0], (lo, hi)

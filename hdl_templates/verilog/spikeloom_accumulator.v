@@ -172,7 +172,8 @@ module spikeloom_accumulator #(
         else if (step_taken && last_repeat) hold_q <= 1'b0;
       end
     end else begin : gen_memory
-      // No clock reads and writes one address without the forwarding below.
+      // A read that meets a write of its address is never used: it is forwarded
+      // over, or belongs to no visit.
       (* no_rw_check *)
       reg [   WordBits-1:0] memory[0:Depth-1];
       reg [   WordBits-1:0] read_q;

@@ -7,7 +7,8 @@
 //             value of ValueBits bits (1: a spike). Words arrive in stream
 //             order: channel fastest, then x, then y; tlast ends a time step
 //             and returns to the first position, so that a short step leaves
-//             the rest silent. Words that are all zero are dropped on arrival
+//             the rest silent (the words of a step that is too long count at
+//             the first positions again). Words that are all zero are dropped on arrival
 //             and cost nothing later. Of the others every set bit becomes an
 //             event: its channel, its bit plane (the weight counts 2^plane
 //             times) and its position.

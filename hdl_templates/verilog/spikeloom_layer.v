@@ -5,12 +5,12 @@
 //
 // Function    Value words in, spike words out (or membranes, without Spiking);
 //             see spikeloom_synapse and spikeloom_neuron, which do the work.
-// Overlap     The queue of the synapse holds a time step, so a layer works on
+// Overlap     With a queue as deep as a time step has words, a layer works on
 //             step t while the layer behind it works on step t - 1.
 // Stalls      Any stall on either stream is legal and changes no result. A
-//             layer waits for nothing but its input and its output, and takes a
-//             whole step whatever becomes of the step before: a chain of layers
-//             cannot deadlock.
+//             layer waits for nothing but its input and its output, and finishes
+//             a step that it has taken without further input: a chain of
+//             layers cannot deadlock.
 
 `default_nettype none
 

@@ -81,7 +81,8 @@ module spikeloom_neuron #(
   localparam EntryBits = ThresholdBits + BiasBits;
   localparam [31:0] LastStepValue = TimeSteps - 1;
   localparam [StepBits-1:0] LastStep = LastStepValue[StepBits-1:0];
-  localparam [31:0] GapValue = (Words < 4) ? 4 - Words : 0;
+  localparam Turnaround = 4;  // clocks from reading a membrane until it may be read again
+  localparam [31:0] GapValue = (Words < Turnaround) ? Turnaround - Words : 0;
   localparam [1:0] Gap = GapValue[1:0];
   localparam signed [SumBits-1:0] Maximum = {
     {(SumBits - MembraneBits + 1) {1'b0}}, {(MembraneBits - 1) {1'b1}}

@@ -11,7 +11,8 @@
 //             value, in stream order, time step after time step; r is its low
 //             ValueBits bits after the 16 steps. Lanes values per clock are
 //             served by leaping ahead, which is linear: only exclusive ors.
-// Short       A frame that ends early is silent behind its end.
+// Length      tlast ends a frame. One that ends early is silent behind its end,
+//             of one that ends late the surplus beats are ignored.
 // Latency     One frame, then 2 clocks.
 // Throughput  One beat in or out per clock; a frame waits for the one before.
 // Reset       Forgets the frame.
@@ -63,6 +64,7 @@ module spikeloom_rate_encoder #(
   reg [AddressBits-1:0] address_q;
   reg [AddressBits-1:0] offered_address_q;
   reg [StepBits-1:0] step_q;
+  reg surplus_q;  // the beats that come now are behind the end of the frame
   reg full_q;  // the frame is complete and is being sent
   reg offered_q;
 
@@ -70,7 +72,7 @@ module spikeloom_rate_encoder #(
   wire taken = m_axis_tvalid && m_axis_tready;
   wire last_address = (address_q == LastAddress);
   wire fetch = full_q && (!offered_q || taken);
-  wire filled = accept && (s_axis_tlast || last_address);
+  wire filled = accept && s_axis_tlast;
 
   assign s_axis_tready = !full_q && !offered_q;
   assign m_axis_tvalid = offered_q;
@@ -81,7 +83,7 @@ module spikeloom_rate_encoder #(
   reg blank_q;
 
   always @(posedge clk_i) begin
-    if (accept) memory[address_q] <= s_axis_tdata;
+    if (accept && !surplus_q) memory[address_q] <= s_axis_tdata;
     if (fetch) begin
       values_q <= memory[address_q];
       offered_address_q <= address_q;
@@ -94,12 +96,16 @@ module spikeloom_rate_encoder #(
       address_q <= 0;
       written_q <= 0;
       step_q <= 0;
+      surplus_q <= 1'b0;
       full_q <= 1'b0;
       offered_q <= 1'b0;
     end else begin
-      if (accept) address_q <= filled ? 0 : address_q + 1'b1;
+      if (accept) begin
+        address_q <= (filled || last_address) ? 0 : address_q + 1'b1;
+        surplus_q <= !filled && (surplus_q || last_address);
+      end
       if (filled) begin
-        written_q <= address_q;
+        written_q <= surplus_q ? LastAddress : address_q;
         full_q <= 1'b1;
       end
       if (fetch) begin

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from spikeloom._results import read_result, write_result
+from spikeloom._results import read_result
 from spikeloom._vectors import read_vectors
 from spikeloom.codegen import Manifest
-from spikeloom.ir import Activity, Progress, load_graph, measure_activity
+from spikeloom.ir import Activity, Progress, load_graph, measure_activity, write_json
 
 ACTIVITY = "activity.json"
 VECTORS = "vectors/test.npz"
@@ -25,7 +25,7 @@ def activity_of(out: Path, manifest: Manifest, progress: Progress) -> dict[str, 
     if known is None or known.get("key") != key:
         progress.start("measuring the activity over the test set")
         known = {"key": key, "layers": _measure(out)}
-        write_result(out / ACTIVITY, known)
+        write_json(out / ACTIVITY, known)
     return {name: Activity(**values) for name, values in known["layers"].items()}
 
 

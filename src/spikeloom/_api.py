@@ -6,6 +6,7 @@ Every part is imported where it is used: `import spikeloom` is quick, and only
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,18 @@ if TYPE_CHECKING:
     from spikeloom.codegen import BuildOptions, Manifest
     from spikeloom.sim import BenchResult, VerifyResult
 
+StrPath = str | os.PathLike[str]
+
+
+def _path(value: StrPath | None) -> Path | None:
+    return None if value is None else Path(value)
+
 
 def train(
-    config: Path,
+    config: StrPath,
     *,
-    out: Path | None = None,
-    data_dir: Path | None = None,
+    out: StrPath | None = None,
+    data_dir: StrPath | None = None,
     resume: bool = True,
     progress: Progress | None = None,
 ) -> Path:
@@ -43,15 +50,15 @@ def train(
     from spikeloom.model import load_config
     from spikeloom.model import train as train_model
 
-    settings = load_config(config)
-    run = out or Path("runs") / settings.name
+    settings = load_config(Path(config))
+    run = _path(out) or Path("runs") / settings.name
     shown = progress or NullProgress()
-    return train_model(settings, run=run, data_dir=data_dir, resume=resume, progress=shown)
+    return train_model(settings, run=run, data_dir=_path(data_dir), resume=resume, progress=shown)
 
 
 def build(
-    source: Path | Graph,
-    out: Path | None = None,
+    source: StrPath | Graph,
+    out: StrPath | None = None,
     *,
     board: str | None = None,
     options: BuildOptions | None = None,
@@ -80,7 +87,8 @@ def build(
     """
     from spikeloom._build import build_folder
 
-    return build_folder(source, out, board=board, options=options, progress=progress)
+    start = source if isinstance(source, Graph) else Path(source)
+    return build_folder(start, _path(out), board=board, options=options, progress=progress)
 
 
 def parse_options(
@@ -97,7 +105,7 @@ def parse_options(
 
 
 def verify(
-    out: Path,
+    out: StrPath,
     *,
     probe: bool = False,
     limit: int | None = None,
@@ -116,10 +124,10 @@ def verify(
     """
     from spikeloom.sim import verify as verify_rtl
 
-    return verify_rtl(out, probe=probe, limit=limit, progress=progress or NullProgress())
+    return verify_rtl(Path(out), probe=probe, limit=limit, progress=progress or NullProgress())
 
 
-def bench(out: Path, *, progress: Progress | None = None) -> BenchResult:
+def bench(out: StrPath, *, progress: Progress | None = None) -> BenchResult:
     """Run the cocotb bench of `out`: stalls, resets and extremes on its streams.
 
     Raises:
@@ -131,11 +139,11 @@ def bench(out: Path, *, progress: Progress | None = None) -> BenchResult:
     from spikeloom.sim import run_bench
 
     (progress or NullProgress()).start("compiling and running the cocotb bench")
-    return run_bench(out)
+    return run_bench(Path(out))
 
 
 def synth(
-    out: Path,
+    out: StrPath,
     *,
     boards: Sequence[str] = (),
     seed: int = 1,
@@ -167,7 +175,7 @@ def synth(
     _check_boards(chosen)
     shown = progress or NullProgress()
     return tuple(
-        synthesise(out, board=name, seed=seed, core_only=core_only, progress=shown)
+        synthesise(Path(out), board=name, seed=seed, core_only=core_only, progress=shown)
         for name in chosen
     )
 
@@ -180,17 +188,20 @@ def _check_boards(names: Sequence[str]) -> None:
         load_board(name)
 
 
-def report(out: Path, *, board: str | None = None, progress: Progress | None = None) -> Report:
+def report(out: StrPath, *, board: str | None = None, progress: Progress | None = None) -> Report:
     """Return what each layer of `out` costs, from what is known so far.
 
     Raises:
         BuildError: If `out` is no output folder.
         ConfigError: If `board` is unknown or `out` was not synthesised for it.
+        DataError: If the graph, the vectors or an earlier result of `out` are damaged.
+        ToolError: If `out` was synthesised, its layers are still to be counted,
+            and Yosys is missing or fails.
     """
     from spikeloom._report import make_report
 
     manifest = read_manifest(out)
-    return make_report(out, manifest, board=board, progress=progress or NullProgress())
+    return make_report(Path(out), manifest, board=board, progress=progress or NullProgress())
 
 
 def list_boards() -> tuple[Board, ...]:
@@ -227,7 +238,7 @@ def describe_bench(result: BenchResult) -> dict[str, Any]:
     }
 
 
-def read_manifest(out: Path) -> Manifest:
+def read_manifest(out: StrPath) -> Manifest:
     """Return the manifest of an output folder.
 
     Raises:
@@ -235,11 +246,11 @@ def read_manifest(out: Path) -> Manifest:
     """
     from spikeloom.codegen import load_manifest
 
-    return load_manifest(out)
+    return load_manifest(Path(out))
 
 
-def read_metrics(run: Path) -> Mapping[str, Any]:
+def read_metrics(run: StrPath) -> Mapping[str, Any]:
     """Return what training measured (nothing, if the run has no metrics.json)."""
     from spikeloom._results import read_result
 
-    return read_result(run / "metrics.json") or {}
+    return read_result(Path(run) / "metrics.json") or {}

@@ -53,6 +53,13 @@ def _complain(text: str) -> None:
     _stderr().print(text, markup=False, highlight=False)
 
 
+def _explain(error: OSError) -> str:
+    """Say what the system refused, and for which file where that is known."""
+    if error.filename is None:
+        return error.strerror or str(error)
+    return f"{error.strerror}: {error.filename}"
+
+
 @contextmanager
 def _session(when_interrupted: str) -> Iterator[Progress]:
     """Yield the progress of one command, and turn its errors into exit codes."""
@@ -68,6 +75,9 @@ def _session(when_interrupted: str) -> Iterator[Progress]:
             raise typer.Exit(EXIT_INTERRUPTED) from error
         _complain(f"error: {error}")
         raise typer.Exit(EXIT_USER_ERROR) from error
+    except OSError as error:  # a full disk or a missing right, where no part has more to say
+        _complain(f"error: {_explain(error)}")
+        raise typer.Exit(EXIT_USER_ERROR) from error
     except KeyboardInterrupt as error:
         _complain(f"interrupted: {when_interrupted}")
         raise typer.Exit(EXIT_INTERRUPTED) from error
@@ -76,7 +86,7 @@ def _session(when_interrupted: str) -> Iterator[Progress]:
 def _print(as_json: bool, value: object, table: _tables.Renderable) -> None:
     """Print a result on standard output, as JSON or as a table."""
     if as_json:
-        typer.echo(json.dumps(value, indent=2))
+        typer.echo(json.dumps(value, indent=2, allow_nan=False))
     else:
         Console().print(table)
 
@@ -99,7 +109,7 @@ def _options(
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="Network and training.")],
-    out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/NAME].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME")] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="SPIKELOOM_DATA", help="Folder of the data set's idx files."),
@@ -123,7 +133,7 @@ def build(
     source: Annotated[
         Path, typer.Argument(metavar="RUN|GRAPH", help="Run folder, graph folder or graph.json.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Output folder [default: out/NAME].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder.", show_default="out/NAME")] = None,
     board: Annotated[str | None, typer.Option(help="Board to prepare synthesis for.")] = None,
     lanes: Annotated[
         list[str] | None, typer.Option(metavar="LAYER=N", help="Outputs of a layer per cycle.")
@@ -179,7 +189,8 @@ def verify(
 def synth(
     out: OutArgument,
     board: Annotated[
-        list[str] | None, typer.Option(help="Board; may be repeated [default: that of the build].")
+        list[str] | None,
+        typer.Option(help="Board; may be repeated.", show_default="that of the build"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the placement.")] = 1,
     core_only: Annotated[
@@ -187,7 +198,10 @@ def synth(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Synthesise, place and route into a bitstream; no multiplier is allowed anywhere."""
+    """Synthesise, place and route into a bitstream; no multiplier is allowed anywhere.
+
+    With --json: an object for one board, a list of objects for several.
+    """
     with _session("the boards already finished are kept; run again for the others") as progress:
         results = _api.synth(
             out, boards=board or (), seed=seed, core_only=core_only, progress=progress
@@ -201,7 +215,8 @@ def synth(
 def report(
     out: OutArgument,
     board: Annotated[
-        str | None, typer.Option(help="Whose synthesis to show [default: that of the build].")
+        str | None,
+        typer.Option(help="Whose synthesis to show.", show_default="that of the build"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from spikeloom.codegen import BuildOptions, LayerOptions
-from spikeloom.ir import ConfigError, Graph, Neurons
+from spikeloom.ir import ConfigError, Graph, Neurons, nearest_name
 
 KNOBS = tuple(field.name for field in fields(LayerOptions))
 
@@ -18,8 +17,8 @@ KNOBS = tuple(field.name for field in fields(LayerOptions))
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:
     """Say that `name` is no `what`, with the nearest valid name or all of them."""
     names = sorted(valid)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else "valid are " + ", ".join(names)
+    near = nearest_name(name, names)
+    hint = f"did you mean {near!r}?" if near else "valid are " + ", ".join(names)
     return f"{what} {name!r} is unknown; {hint}"
 
 

@@ -16,7 +16,7 @@ from spikeloom.ir import Activity, ConfigError, Progress
 PICOJOULES_PER_ADDITION = 0.9  # 45 nm, the constant of the literature
 ENERGY_NOTE = (
     "Energy is an operation count, not a measured power: "
-    "synaptic operations x 0.9 pJ, an addition in 45 nm."
+    "synaptic operations x 0.9 pJ, an addition in 45 nm; neuron updates are not counted."
 )
 
 
@@ -24,7 +24,9 @@ ENERGY_NOTE = (
 class LayerReport:
     """One layer, or the total of a design; None is what is not known (yet).
 
-    `memory_bits` counts weights and membranes. `lut`, `ff` and `bram` are as
+    `weight_and_membrane_bits` is what the network itself has to remember; the
+    queues, currents, tables and padding of the hardware come on top and are
+    part of `lut`, `ff` and `bram`. `lut`, `ff` and `bram` are as
     synthesised: a layer's before packing and with the layers kept apart, the
     total's those of the routed design with its board's serial port. `cycles`
     are the mean busy clock cycles per inference in simulation; `spikes`,
@@ -37,7 +39,7 @@ class LayerReport:
     lanes: int | None
     weight_bits: int | None
     weights: int
-    memory_bits: int
+    weight_and_membrane_bits: int
     lut: int | None
     ff: int | None
     bram: int | None
@@ -117,7 +119,9 @@ def _layer(
         lanes=layer.lanes,
         weight_bits=layer.weight_bits,
         weights=layer.weights,
-        memory_bits=layer.weights * layer.weight_bits + layer.neurons * layer.membrane_bits,
+        weight_and_membrane_bits=(
+            layer.weights * layer.weight_bits + layer.neurons * layer.membrane_bits
+        ),
         lut=logic.lut if logic else None,
         ff=logic.ff if logic else None,
         bram=logic.bram if logic else None,
@@ -140,7 +144,7 @@ def _total(layers: Sequence[LayerReport], out: Path, board: str | None) -> Layer
         lanes=None,
         weight_bits=None,
         weights=sum(layer.weights for layer in layers),
-        memory_bits=sum(layer.memory_bits for layer in layers),
+        weight_and_membrane_bits=sum(layer.weight_and_membrane_bits for layer in layers),
         lut=synthesis.get("lut"),
         ff=synthesis.get("ff"),
         bram=synthesis.get("bram"),

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spikeloom.ir import BuildError, DataError
+from spikeloom.ir import DataError
 
 
 def read_result(path: Path) -> dict[str, Any] | None:
     """Read a result of an earlier step, or return None if there is none.
 
     Raises:
-        DataError: If the file is no JSON object, say cut short.
+        DataError: If the file is no JSON object, say cut short, or has a number
+            that JSON has not, such as NaN.
     """
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -28,16 +27,5 @@ def read_result(path: Path) -> dict[str, Any] | None:
     return result
 
 
-def write_result(path: Path, result: Mapping[str, Any]) -> None:
-    """Write a result as a whole: a reader finds the old one or the new one.
-
-    Raises:
-        BuildError: If the disk refuses.
-    """
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as stage:
-            staged = Path(stage) / path.name
-            staged.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-            staged.replace(path)
-    except OSError as error:
-        raise BuildError(f"cannot write {path}: {error.strerror}; free some space") from error
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")

@@ -137,7 +137,7 @@ def _hardware_cells(layer: LayerReport) -> list[str]:
         layer.lanes,
         layer.weight_bits,
         layer.weights,
-        layer.memory_bits,
+        layer.weight_and_membrane_bits,
         layer.lut,
         layer.ff,
         layer.bram,
@@ -159,6 +159,7 @@ def _notes(report: Report) -> Iterator[str]:
             "LUT, FF and BRAM of layers and rest: mapped with the layers kept apart; "
             "of the total: the finished design with the board's serial port."
         )
+    yield "Memory bits: weights and membranes; queues and tables are within LUT, FF and BRAM."
     if report.total.cycles is None:
         yield "Cycles are known after `spikeloom verify`."
     yield ENERGY_NOTE

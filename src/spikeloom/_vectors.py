@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.ir import DataError, Encoder, Graph, input_of
+from spikeloom.ir import DataError, Encoder, Graph, input_of, npz_bytes
 
 RANDOM_INFERENCES = 64
 SEED = 0x5EED
@@ -31,21 +31,7 @@ class Vectors:
     def to_npz(self) -> bytes:
         """Return an .npz, not compressed: the same bytes for the same arrays anywhere."""
         arrays = {"inputs": self.inputs, "labels": self.labels, "predictions": self.predictions}
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-            for name, array in arrays.items():
-                if array is not None:
-                    member = io.BytesIO()
-                    np.save(member, array, allow_pickle=False)
-                    archive.writestr(_entry(f"{name}.npy"), member.getvalue())
-        return buffer.getvalue()
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    """Describe an archive member without date or system, so that bytes repeat."""
-    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    entry.create_system = 3  # the same on every operating system
-    return entry
+        return npz_bytes({name: array for name, array in arrays.items() if array is not None})
 
 
 def read_vectors(path: Path, graph: Graph) -> Vectors:

@@ -127,4 +127,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "speaks_behind_the_end", "spikeloom_rate_encoder", "encoder_3_8_5_4_32768",
         "(value > random) && !blank_q", "(value > random)", slow=True,
     ),
+    Mutation(
+        "keeps_surplus", "spikeloom_rate_encoder", "encoder_3_8_5_4_32768",
+        "accept && !surplus_q", "accept", slow=True,
+    ),
 )  # fmt: skip

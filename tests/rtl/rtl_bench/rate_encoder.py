@@ -7,16 +7,16 @@ from spikeloom.sim.axis import Beat
 
 
 class RateEncoderBench(AxisBench):
-    """A transaction is the values of a frame, or of the first beats of one.
+    """A transaction is the values of a frame, of fewer beats or of more.
 
-    A frame that ends early is silent behind its end.
+    A frame that ends early is silent behind its end; surplus beats are ignored.
     """
 
     rounds = 6
 
     def stimulus(self) -> list[int]:
         lanes, words = self.case["Lanes"], self.case["Words"]
-        count = words if self.random.random() < 0.7 else self.random.randint(1, words)
+        count = words if self.random.random() < 0.6 else self.random.randint(1, 2 * words + 1)
         return [self.random.getrandbits(self.case["ValueBits"]) for _ in range(count * lanes)]
 
     def extremes(self) -> list[list[int]]:
@@ -31,7 +31,7 @@ class RateEncoderBench(AxisBench):
 
     def expected(self, transaction: list[int]) -> list[Beat]:
         lanes, words = self.case["Lanes"], self.case["Words"]
-        values = transaction + [0] * (lanes * words - len(transaction))
+        values = (transaction + [0] * (lanes * words))[: lanes * words]
         state = int(self.case.facts)
         beats: list[Beat] = []
         for _ in range(self.case["TimeSteps"]):
