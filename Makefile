@@ -9,8 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SPIKELOOM := $(BIN)/spikeloom
 WORKERS := 2
-PEERS := snntorch==1.0.0 spikingjelly==2.0.0
 
+DEMO_CONFIG := examples/digits.toml
 DEMO_RUN := runs/digits
 DEMO_OUT := out/digits
 
@@ -29,7 +29,9 @@ setup: ## Make .venv with the pinned packages and warm up the tools
 
 demo: setup ## Train, build, verify, synthesise and report on the built-in digits
 	@echo "== 1/5 train: 4-bit spiking network on scikit-learn's digits"
-	@$(SPIKELOOM) train examples/digits.toml --out $(DEMO_RUN)
+	@restart=; if [ $(DEMO_CONFIG) -nt $(DEMO_RUN)/config.toml ] && [ -d $(DEMO_RUN) ]; then \
+	    echo "$(DEMO_CONFIG) is newer than $(DEMO_RUN): training starts over"; restart=--restart; fi; \
+	$(SPIKELOOM) train $(DEMO_CONFIG) --out $(DEMO_RUN) $$restart
 	@echo "== 2/5 build: Verilog without a multiplier"
 	@$(SPIKELOOM) build $(DEMO_RUN) --out $(DEMO_OUT) --board ulx3s
 	@echo "== 3/5 verify: every test image, spike and membrane, RTL against the reference"
@@ -53,10 +55,13 @@ format: setup ## Format and mend what ruff can mend
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-# The peers come without what they ask for: their torchvision has no CPU build
-# beside the pinned torch, and the parts that are measured do not need it.
+# The peers, which pyproject.toml names, come without what they ask for: their
+# torchvision has no CPU build beside the pinned torch, and the parts that are
+# measured do not need it.
 benchmarks: setup ## Training against snnTorch and SpikingJelly, generation, simulation
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps $(PEERS)
+	@peers=$$($(BIN)/python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+	    print(*project['optional-dependencies']['benchmarks'])"); \
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps $$peers
 	@$(BIN)/python benchmarks/training.py
 	@test -f $(DEMO_OUT)/manifest.json || $(MAKE) --no-print-directory demo
 	@$(BIN)/python benchmarks/generation.py $(DEMO_RUN)

@@ -80,7 +80,7 @@ def section(outs: list[Path]) -> str:
         *(line for out in outs for line in boards(out)),
         "",
         "\\* per image; a count of operations, not a measured power: synaptic operations x 0.9 pJ, "
-        "an addition in 45 nm.",
+        "an addition in 45 nm; neuron updates are not counted.",
         END,
     ]
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """Training step time of the same network here, in snnTorch and in SpikingJelly.
 
-    python benchmarks/training.py [--steps 15] [--threads 2] [--cpu-time] [--json FILE]
+    python benchmarks/training.py [--steps 15] [--threads 2] [--cpu-time] [--quantisers]
+                                  [--json FILE]
 
 One step is forward over T time steps, cross-entropy on the spike counts,
 backward and Adam.  All contenders take turns within one process, so that a
@@ -13,6 +14,10 @@ the clock on the wall.
 4-bit weights, in Spikeloom on the integer lattice.  "float" is the same
 network without quantisation.  The input is either static (the first layer is
 computed once in every contender) or spikes at every step.
+
+Last come the weight quantisers by themselves, forward and backward over the
+weights of the largest dense layer, in turns: Brevitas' stock one, ours as a
+layer of ours calls it, and ours as the quantiser of a plain Brevitas layer.
 """
 
 from __future__ import annotations
@@ -35,17 +40,20 @@ from torch import Tensor, nn
 from spikeloom.model import (
     ConvLayer,
     DenseLayer,
+    DenseSynapse,
     Network,
     NetworkConfig,
     NeuronConfig,
     PoolLayer,
     ReadoutConfig,
+    RoundedWeightQuant,
 )
 
 TIME_STEPS = 4
 BATCH = 128
 BITS = 4
 CLASSES = 10
+QUANTISED = (784, 512)  # the layer whose weight quantisers are timed
 SHAPES = {"784-512-10": (784,), "conv16-conv32-fc10": (1, 28, 28)}
 Forward = Callable[[Tensor], Tensor]
 
@@ -200,9 +208,50 @@ def make_step(name: str, case: Case) -> Callable[[], None]:
     return step
 
 
+def make_quantisation(quantiser: type | None) -> Callable[[], None]:
+    """Quantising the weights of a dense layer once, and its backward pass."""
+    chosen = {} if quantiser is None else {"weight_quant": quantiser}
+    layer = qnn.QuantLinear(*QUANTISED, bias=False, weight_bit_width=BITS, **chosen)
+    grad = torch.randn_like(layer.weight)
+
+    def step() -> None:
+        layer.weight.grad = None
+        torch.autograd.backward(layer.quant_weight().value, grad)
+
+    return step
+
+
+def make_codes() -> Callable[[], None]:
+    """The same as a layer of ours does it: integer codes, without Brevitas' wrapping."""
+    synapse = DenseSynapse("dense", *QUANTISED, weight_bits=BITS, lattice=True)
+    grad = torch.randn_like(synapse.weight)
+
+    def step() -> None:
+        synapse.weight.grad = None
+        torch.autograd.backward(synapse.codes()[0], grad)
+
+    return step
+
+
+def measure_quantisers(steps: int, clock: Callable[[], float]) -> dict[str, list[float]]:
+    """Milliseconds of every forward and backward pass by quantiser."""
+    contenders = {
+        "brevitas": make_quantisation(None),
+        "spikeloom": make_codes(),
+        "spikeloom_in_brevitas": make_quantisation(RoundedWeightQuant),
+    }
+    return take_turns(contenders, steps, clock)
+
+
 def measure(case: Case, steps: int, clock: Callable[[], float]) -> dict[str, list[float]]:
+    """Milliseconds of every training step by contender."""
+    return take_turns({name: make_step(name, case) for name in installed()}, steps, clock)
+
+
+def take_turns(
+    contenders: dict[str, Callable[[], None]], steps: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
     """Milliseconds of every step by contender; they take turns."""
-    contenders = {name: make_step(name, case) for name in installed()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(steps + 2):
         for name, step in contenders.items():
@@ -220,11 +269,10 @@ def cases() -> Iterator[Case]:
                 yield Case(network, weights, kind)
 
 
-def summarise(case: Case, times: dict[str, list[float]]) -> dict[str, object]:
+def summarise(times: dict[str, list[float]]) -> dict[str, object]:
     quartiles = {name: statistics.quantiles(values, n=4) for name, values in times.items()}
     ours = quartiles["spikeloom"][1]
     return {
-        **asdict(case),
         "ms": {
             name: {"median": round(q[1], 2), "quartiles": [round(q[0], 2), round(q[2], 2)]}
             for name, q in quartiles.items()
@@ -246,11 +294,23 @@ def show(result: dict[str, object], names: list[str]) -> None:
     print(f"{result['network']:20}{result['weights']:7}{result['input']:8}" + "".join(cells))
 
 
+def show_quantisers(result: dict[str, object]) -> None:
+    ms = result["ms"]
+    assert isinstance(ms, dict)
+    cells = [
+        f"{name} {q['median']:.2f} ({q['quartiles'][0]:.2f}-{q['quartiles'][1]:.2f})"
+        for name, q in ms.items()
+    ]
+    size = " x ".join(map(str, QUANTISED))
+    print(f"{BITS}-bit weight quantiser, {size}, forward and backward: " + ", ".join(cells))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cpu-time", action="store_true")
+    parser.add_argument("--quantisers", action="store_true", help="time only the quantisers")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # the peers' deprecations
@@ -262,9 +322,11 @@ def main() -> None:
     print("median ms (quartiles), time relative to spikeloom's")
     print(f"{'network':20}{'weights':7}{'input':8}" + "".join(name.rjust(32) for name in names))
     results = []
-    for case in cases():
-        results.append(summarise(case, measure(case, options.steps, clock)))
+    for case in () if options.quantisers else cases():
+        results.append(asdict(case) | summarise(measure(case, options.steps, clock)))
         show(results[-1], names)
+    quantisers = summarise(measure_quantisers(options.steps, clock))
+    show_quantisers(quantisers)
     if options.json:
         settings = {
             "time_steps": TIME_STEPS,
@@ -272,7 +334,8 @@ def main() -> None:
             "threads": options.threads,
             "clock": kind,
         }
-        options.json.write_text(json.dumps({**settings, "results": results}, indent=2) + "\n")
+        found = {"results": results, "weight_quantiser": quantisers}
+        options.json.write_text(json.dumps(settings | found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

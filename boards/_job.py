@@ -98,6 +98,7 @@ def locked(job: Job) -> Iterator[None]:
 
 
 def clear(folder: Path) -> None:
-    """Make `folder` empty."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Make `folder` empty (OSError, with the file that refuses, if the system does)."""
+    if folder.exists():
+        shutil.rmtree(folder)
     folder.mkdir(parents=True)

@@ -51,6 +51,12 @@ def _signed_digits(code: int, max_shift: int) -> Leak:
     return Leak(tuple(reversed(terms)))
 
 
+def check_terms(terms: int) -> None:
+    """Refuse a number of shifts that is no integer from 1 (ConfigError)."""
+    if type(terms) is not int or terms < 1:
+        raise ConfigError(f"leak_terms must be an integer of at least 1, not {terms!r}")
+
+
 def nearest_leak(beta: float, *, terms: int = MAX_TERMS, max_shift: int = MAX_SHIFT) -> Leak:
     """Return the leak of at most `terms` shifts whose decay is nearest to `beta`.
 
@@ -59,8 +65,7 @@ def nearest_leak(beta: float, *, terms: int = MAX_TERMS, max_shift: int = MAX_SH
     Raises:
         ConfigError: If `beta` is not in (0, 1], or `terms` not an integer from 1.
     """
-    if type(terms) is not int or terms < 1:
-        raise ConfigError(f"leak_terms must be an integer of at least 1, not {terms!r}")
+    check_terms(terms)
     if not 0.0 < beta <= 1.0:
         raise ConfigError(f"beta must be in (0, 1], not {beta!r}; beta = 1 is an IF neuron")
     return min(leak_table(terms, max_shift), key=lambda entry: abs(entry[0] - beta))[1]

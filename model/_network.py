@@ -24,7 +24,8 @@ from spikeloom.model._config import (
     checked_network,
 )
 from spikeloom.model._layers import IntegratorLayer, Pool, SpikingLayer, set_lattice
-from spikeloom.model._neuron import IF, LIF, PLIF, Integrator, NeuronOptions, SpikingNeuron
+from spikeloom.model._neuron import IF, LIF, PLIF, Integrator, SpikingNeuron
+from spikeloom.model._options import NeuronOptions
 from spikeloom.model._surrogate import as_surrogate
 from spikeloom.model._synapse import ConvSynapse, DenseSynapse, Synapse
 

@@ -1,59 +1,33 @@
 """Spiking neurons that train in float arithmetic or on the hardware's integers.
 
 Every neuron takes a whole sequence `[T, N, ...]` and starts it from rest.
-Both usual vocabularies are understood: `beta` or `tau`, `threshold` or
-`v_threshold`, `reset` or `v_reset` (None means subtract).
+The usual vocabularies are understood: `beta` or `tau`, `threshold` or
+`v_threshold`, `reset`, `reset_mechanism` or `v_reset` (None means subtract).
 """
 
 from __future__ import annotations
 
+import inspect
 import math
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
-from spikeloom.ir import ConfigError, Leak, Reset
-from spikeloom.model._leak import MAX_SHIFT, MAX_TERMS, nearest_leak
+from spikeloom.ir import ConfigError, Leak
+from spikeloom.model._leak import MAX_SHIFT, MAX_TERMS, check_terms, nearest_leak
+from spikeloom.model._options import (
+    NeuronOptions,
+    as_leak,
+    check_options,
+    choose_beta,
+    membrane_limits,
+    only_one,
+)
 from spikeloom.model._sequence import Rule, run_sequence
 from spikeloom.model._ste import clamp_ste, leaked_ste, round_ste
-from spikeloom.model._surrogate import Surrogate, as_surrogate
 
 UNLIMITED = (-math.inf, math.inf)
-
-
-def as_reset(reset: str | Reset) -> Reset:
-    """Turn a name into a `Reset` (ConfigError if there is none of that name)."""
-    if reset in set(Reset):
-        return Reset(reset)
-    raise ConfigError(f"reset must be one of {', '.join(Reset)}, not {reset!r}")
-
-
-def _choose_reset(options: NeuronOptions) -> Reset:
-    """The reset that either vocabulary asks for."""
-    if "v_reset" not in options:
-        return as_reset(options.get("reset", Reset.SUBTRACT))
-    if options["v_reset"] is None:
-        return Reset.SUBTRACT
-    if options["v_reset"] == 0:
-        return Reset.ZERO
-    raise ConfigError(
-        f"v_reset must be 0 or None (subtract), not {options['v_reset']!r}; "
-        "the hardware resets to zero only"
-    )
-
-
-def check_membrane_bits(bits: int | None) -> tuple[int, int] | None:
-    """The limits of a signed membrane of `bits` bits (None: unlimited).
-
-    Raises:
-        ConfigError: If `bits` is outside 2 to 24.
-    """
-    if bits is None:
-        return None
-    if not 2 <= bits <= 24:
-        raise ConfigError(f"membrane_bits must be 2 to 24, not {bits}")
-    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
 
 class Integrator(nn.Module):
@@ -72,7 +46,7 @@ class Integrator(nn.Module):
         self.leak = leak
         self.membrane_bits = membrane_bits
         self.lattice = lattice
-        self._limits = check_membrane_bits(membrane_bits)
+        self._limits = membrane_limits(membrane_bits)
 
     def forward(self, currents: Tensor, bias: Tensor) -> Tensor:
         """Membranes `[N, ...]` after the last of the currents `[T, N, ...]`."""
@@ -95,32 +69,6 @@ class Integrator(nn.Module):
         return clamp_ste(v, *self._limits)
 
 
-class NeuronOptions(TypedDict, total=False):
-    """What every spiking neuron takes beside its decay.
-
-    Attributes:
-        threshold: Initial threshold, in units of the current (1).
-        v_threshold: Another name of `threshold`.
-        reset: "subtract" (the default), "zero" or "none".
-        v_reset: None for subtract, 0 for zero; overrides `reset`.
-        surrogate: Name of a surrogate gradient ("atan"), or one made by its factory.
-        detach_reset: Whether the reset is a constant in the backward pass (it is).
-        membrane_bits: Signed width to which `u` saturates on the lattice (None: never).
-        learn_threshold: Whether the threshold is a parameter (it is not).
-        lattice: Whether to compute on integers, see `docs/semantics.md` (it does not).
-    """
-
-    threshold: float
-    v_threshold: float
-    reset: str | Reset
-    v_reset: float | None
-    surrogate: str | Surrogate
-    detach_reset: bool
-    membrane_bits: int | None
-    learn_threshold: bool
-    lattice: bool
-
-
 class SpikingNeuron(nn.Module):
     """Base of the spiking neurons: threshold, reset and surrogate around a decay.
 
@@ -128,22 +76,22 @@ class SpikingNeuron(nn.Module):
 
         u = leak(v) + I + b;   s = u >= threshold;   v = s ? reset(u) : u
 
-    It takes the keywords of `NeuronOptions`.
+    It takes the keywords of `NeuronOptions`; one that is unknown, given twice
+    under two names, or of a wrong type or value is a ConfigError.
     """
 
     def __init__(self, **options: Unpack[NeuronOptions]) -> None:
         super().__init__()
-        value = options.get("v_threshold", options.get("threshold", 1.0))
-        if value <= 0:
-            raise ConfigError(f"threshold must be positive, not {value!r}")
-        learn = options.get("learn_threshold", False)
-        self.threshold = nn.Parameter(torch.tensor(value), requires_grad=learn)
-        self.reset = _choose_reset(options)
-        self.surrogate = as_surrogate(options.get("surrogate", "atan"))
-        self.detach_reset = options.get("detach_reset", True)
-        self.membrane_bits = options.get("membrane_bits")
-        self.lattice = options.get("lattice", False)
-        self._limits = check_membrane_bits(self.membrane_bits)
+        checked = check_options(options, _own_keywords(type(self)))
+        self.threshold = nn.Parameter(
+            torch.tensor(checked.threshold), requires_grad=checked.learn_threshold
+        )
+        self.reset = checked.reset
+        self.surrogate = checked.surrogate
+        self.detach_reset = checked.detach_reset
+        self.membrane_bits = checked.membrane_bits
+        self.lattice = checked.lattice
+        self._limits = membrane_limits(checked.membrane_bits)
 
     @property
     def leak(self) -> Leak:
@@ -203,6 +151,12 @@ class SpikingNeuron(nn.Module):
         )
 
 
+def _own_keywords(neuron: type[SpikingNeuron]) -> list[str]:
+    """What a kind of neuron takes beside `NeuronOptions`."""
+    parameters = inspect.signature(neuron).parameters.values()
+    return [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+
+
 class IF(SpikingNeuron):
     """Integrate and fire: no leak.  Keywords: `NeuronOptions`."""
 
@@ -210,17 +164,6 @@ class IF(SpikingNeuron):
     def leak(self) -> Leak:
         """No decay."""
         return Leak.none()
-
-
-def _choose_beta(beta: float | None, tau: float | None) -> float:
-    """The decay factor that either vocabulary asks for; by default one half."""
-    if beta is not None and tau is not None:
-        raise ConfigError(f"give beta or tau, not both (beta = {beta}, tau = {tau})")
-    if tau is not None and tau < 1.0:
-        raise ConfigError(f"tau must be at least 1 time step, not {tau!r}")
-    if tau is not None:
-        return 1.0 - 1.0 / tau
-    return 0.5 if beta is None else beta
 
 
 class LIF(SpikingNeuron):
@@ -233,8 +176,8 @@ class LIF(SpikingNeuron):
     Args:
         beta: Decay factor of the membrane per step, in (0, 1].
         tau: Time constant in steps, instead of `beta = 1 - 1/tau`.
-        leak: The decay as shifts, instead of `beta`; an integer `k` stands
-            for `v - (v >> k)`.
+        leak: The decay as shifts, instead of `beta`; an integer `k` (1 to 8)
+            stands for `v - (v >> k)`.
         leak_terms: Most shifts that `beta` may take.
         **options: See `NeuronOptions`.
     """
@@ -249,8 +192,10 @@ class LIF(SpikingNeuron):
         **options: Unpack[NeuronOptions],
     ) -> None:
         super().__init__(**options)
-        shifts = Leak.shift(leak) if isinstance(leak, int) else leak
-        self._decay = shifts.beta if shifts else _choose_beta(beta, tau)
+        only_one(beta=beta, tau=tau, leak=leak)
+        shifts = as_leak(leak)
+        self._decay = shifts.beta if shifts else choose_beta(beta, tau)
+        check_terms(leak_terms)
         self._leak = shifts or nearest_leak(self._decay, terms=leak_terms)
 
     @property
@@ -292,10 +237,11 @@ class PLIF(SpikingNeuron):
         **options: Unpack[NeuronOptions],
     ) -> None:
         super().__init__(**options)
-        start = _choose_beta(beta, init_tau)
+        start = choose_beta(beta, init_tau, "init_tau")
         if not 0.0 < start < 1.0:
             raise ConfigError(f"the initial decay must be in (0, 1), not {start!r}")
         self.decay_logit = nn.Parameter(torch.tensor(math.log(start / (1.0 - start))))
+        check_terms(leak_terms)
         self._leak_terms = leak_terms
 
     @property

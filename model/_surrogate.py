@@ -137,19 +137,30 @@ SURROGATES: dict[str, Callable[..., Surrogate]] = {
 }
 
 
+ALSO_CALLED = {"straight_through_estimator": "straight_through"}
+
+
 def as_surrogate(surrogate: str | Surrogate, sharpness: float | None = None) -> Surrogate:
     """Turn a name into a surrogate; one that is already made passes through.
+
+    Names of snnTorch and SpikingJelly are understood in any case of letters
+    ("ATan", "Sigmoid", "straight_through_estimator").
 
     Raises:
         ConfigError: If no surrogate has that name.
     """
     if isinstance(surrogate, Surrogate):
         return surrogate
-    if surrogate not in SURROGATES:
-        near = difflib.get_close_matches(surrogate, SURROGATES, n=1)
+    if not isinstance(surrogate, str):
+        raise ConfigError(
+            f"surrogate must be a name ({', '.join(SURROGATES)}) or a Surrogate, not {surrogate!r}"
+        )
+    name = ALSO_CALLED.get(surrogate.lower(), surrogate.lower())
+    if name not in SURROGATES:
+        near = difflib.get_close_matches(name, SURROGATES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(
             f"surrogate must be one of {', '.join(SURROGATES)}, not {surrogate!r}{hint}"
         )
-    make = SURROGATES[surrogate]
+    make = SURROGATES[name]
     return make() if sharpness is None else make(sharpness)

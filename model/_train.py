@@ -19,7 +19,7 @@ from spikeloom.ir import (
     ConfigError,
     NullProgress,
     Progress,
-    save_graph,
+    SpikeloomError,
 )
 from spikeloom.model._augment import augment
 from spikeloom.model._config import (
@@ -32,7 +32,7 @@ from spikeloom.model._config import (
 from spikeloom.model._data import Dataset, Split, hold_out, load_dataset, quantise
 from spikeloom.model._export import export, verify_export
 from spikeloom.model._network import Network
-from spikeloom.model._run import RunFolder, TrainingInterruptedError
+from spikeloom.model._run import RunFolder, TrainingInterruptedError, reading
 
 WARM_UP_STEPS = 100
 
@@ -66,19 +66,24 @@ def train(
     Raises:
         ConfigError: If the configuration is wrong, or not that of the run to resume.
         DataError: If the data set cannot be read.
+        SpikeloomError: If the loss is no longer finite.
+        BuildError: If the disk refuses a file.
         TrainingInterruptedError: After Ctrl-C; the run can be resumed.
         VerificationError: If the exported graph disagrees with PyTorch.
     """
     check_config(config)
     dataset = load_dataset(config.data, data_dir)
     folder = RunFolder(run)
-    if resume and folder.metrics.is_file() and folder.checkpoint.is_file():
+    shown = progress or NullProgress()
+    if resume and folder.is_finished:
         _check_same(config, folder.load_state("checkpoint.pt"), folder)
-        folder.prepare(config)  # its [hardware] table may be new
+        folder.save_config(config)  # its [hardware] table may be new
+        shown.message(f"the run in {run} is finished; --restart trains it anew")
         return run
-    trainer = _Trainer(config, dataset, folder, progress or NullProgress())
-    folder.prepare(config)
+    trainer = _Trainer(config, dataset, folder, shown)
+    folder.make()
     trainer.start(resume=resume)
+    folder.save_config(config)  # only now: a run that refuses to go on keeps its own
     try:
         with _threads(config.train.threads):
             trainer.fit()
@@ -86,7 +91,7 @@ def train(
     except KeyboardInterrupt:
         raise TrainingInterruptedError(
             f"training stopped after epoch {trainer.state.epoch} of {trainer.epochs}; "
-            f"its state is in {run}, go on with the same command and --resume"
+            f"its state is in {run}; run the same command again to go on"
         ) from None
     return run
 
@@ -103,7 +108,8 @@ def _threads(count: int | None) -> Iterator[None]:
 
 
 def _check_same(config: Config, checkpoint: dict[str, Any], folder: RunFolder) -> None:
-    trained = parse_config(checkpoint["config"], source=str(folder.checkpoint))
+    with reading(folder.checkpoint):
+        trained = parse_config(checkpoint["config"], source=str(folder.checkpoint))
     if _without_hardware(trained) != _without_hardware(config):
         raise ConfigError(
             f"the run in {folder.path} has another configuration; train into another folder "
@@ -183,11 +189,12 @@ class _Trainer:
             return
         saved = self.folder.load_state("checkpoint.pt")
         _check_same(self.config, saved, self.folder)
-        self.network.load_state_dict(saved["network"])
-        self.optimiser.load_state_dict(saved["optimiser"])
-        self.batches.generator.set_state(saved["generator"])
-        values = {name: saved[name] for name in _State.__slots__}
-        self.state = _State(**{**values, "best_score": tuple(values["best_score"])})
+        with reading(self.folder.checkpoint):
+            self.network.load_state_dict(saved["network"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.batches.generator.set_state(saved["generator"])
+            values = {name: saved[name] for name in _State.__slots__}
+            self.state = _State(**{**values, "best_score": tuple(values["best_score"])})
         self.progress.message(f"resuming after epoch {self.state.epoch} of {self.epochs}")
 
     def fit(self) -> None:
@@ -210,6 +217,7 @@ class _Trainer:
         loss, accuracy = self._train_batches(note)
         state.epoch += 1
         score = self._validate()
+        self._check_finite(-score[1], state.epoch)
         if not in_float and score > state.best_score:
             state.best_score, state.best_epoch = score, state.epoch
             state.best = {k: v.clone() for k, v in self.network.state_dict().items()}
@@ -243,11 +251,22 @@ class _Trainer:
             self.optimiser.zero_grad()
             torch.autograd.backward(loss)
             self.optimiser.step()
-            total += float(loss.detach()) * len(labels)
+            value = float(loss.detach())
+            self._check_finite(value, self.state.epoch + 1)
+            total += value * len(labels)
             correct += int((logits.detach().argmax(1) == labels).sum())
             count += len(labels)
             self.progress.advance(1, note)
         return total / count, correct / count
+
+    @staticmethod
+    def _check_finite(loss: float, epoch: int) -> None:
+        """Stop before a checkpoint of a network that is lost can replace a good one."""
+        if not math.isfinite(loss):
+            raise SpikeloomError(
+                f"loss became {loss} in epoch {epoch}; lower train.learning_rate, "
+                "then start over with --restart"
+            )
 
     def _learning_rate(self, step: int) -> float:
         """Cosine to zero within the present phase, after a linear warm-up."""
@@ -305,7 +324,7 @@ class _Trainer:
         images, labels = self._quantised(self.dataset.test)
         predictions = self.network.predict(images)
         exported = verify_export(self.network, graph, images, progress=self.progress)
-        save_graph(graph, self.folder.path)
+        self.folder.save_graph(graph)
         self.folder.save_test(images.numpy(), labels.numpy(), predictions)
         self.folder.save_state(
             "model.pt",

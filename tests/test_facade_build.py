@@ -43,6 +43,7 @@ def run(tiny_graph: Graph, tmp_path: Path) -> Path:
     predictions = Executor(tiny_graph).run(inputs).predictions
     (folder / "test.npz").write_bytes(Vectors(inputs, predictions, predictions).to_npz())
     (folder / "config.toml").write_text("[hardware.layers.hidden]\nlanes = 1\n")
+    (folder / "metrics.json").write_text("{}\n")
     return folder
 
 
@@ -167,7 +168,7 @@ def test_source_that_does_not_exist_is_said(tmp_path: Path) -> None:
         spikeloom.build(tmp_path / "nothing", tmp_path / "out")
 
 
-@pytest.mark.parametrize("missing", ["graph.json", "test.npz"])
+@pytest.mark.parametrize("missing", ["graph.json", "test.npz", "metrics.json"])
 def test_unfinished_run_is_said(run: Path, tmp_path: Path, missing: str) -> None:
     (run / missing).unlink()
     with pytest.raises(DataError, match=rf"is not finished \({missing} missing\); run `spikeloom"):

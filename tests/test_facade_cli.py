@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -16,7 +17,16 @@ from typer.testing import CliRunner, Result
 import spikeloom
 from spikeloom import _api
 from spikeloom._cli import app
-from spikeloom.ir import Dense, Graph, SpikeloomError, VerificationError, graph_files, save_graph
+from spikeloom.ir import (
+    BuildError,
+    ConfigError,
+    Dense,
+    Graph,
+    SpikeloomError,
+    VerificationError,
+    graph_files,
+    save_graph,
+)
 
 
 def call(*arguments: str | Path) -> Result:
@@ -272,3 +282,71 @@ def test_report_before_verification_and_synthesis(out: Path) -> None:
     assert np.isfinite(value["total"]["energy_pj"])
     shown = call("report", out).stdout
     assert "not a measured power" in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "out/a"), "Permission denied: out/a"),
+        (OSError("cannot rename"), "cannot rename"),
+    ],
+)
+def test_what_the_system_refuses_is_said_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    def refuse(*_args: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(_api, "synth", refuse)
+    result = call("synth", tmp_path, "--json")
+    check_user_error(result, f"error: {said}\n")
+
+
+def test_number_that_json_has_not_never_reaches_standard_output(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_api, "describe_board", lambda _board: {"clock_mhz": float("nan")})
+    result = call("boards", "--json")
+    assert result.exit_code != 0
+    assert result.stdout == ""
+    (out / "verify.json").write_text('{"accuracy": NaN}')
+    check_user_error(call("report", out, "--json"), "NaN is no number of JSON); remove it")
+
+
+def test_synth_prints_an_object_for_one_board_and_a_list_for_several(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def synthesise(_out: Path, *, boards: list[str], **_options: object) -> list[SimpleNamespace]:
+        keys = ("lut", "ff", "bram", "dsp", "fmax_mhz", "bitstream", "note")
+        values = [{"board": board, **dict.fromkeys(keys)} for board in boards]
+        return [SimpleNamespace(to_json=lambda value=value: value) for value in values]
+
+    monkeypatch.setattr(_api, "synth", synthesise)
+    one = json.loads(call("synth", out, "--board", "hx8k", "--json").stdout)
+    two = json.loads(call("synth", out, "--board", "hx8k", "--board", "ulx3s", "--json").stdout)
+    assert one["board"] == "hx8k"
+    assert [result["board"] for result in two] == ["hx8k", "ulx3s"]
+    assert "a list of objects for several" in " ".join(call("synth", "--help").stdout.split())
+
+
+def test_help_shows_the_defaults() -> None:
+    shown = {name: call(name, "--help").stdout for name in ("train", "build", "synth", "report")}
+    defaults = ("runs/NAME", "out/NAME", "that of the", "that of the")
+    for name, default in zip(shown, defaults, strict=True):
+        assert f"[default: ({default}" in " ".join(shown[name].replace("│", " ").split()), name
+
+
+def test_python_functions_take_paths_as_text(tiny_graph: Graph, tmp_path: Path) -> None:
+    save_graph(tiny_graph, tmp_path / "graph")
+    folder = str(tmp_path / "out")
+    assert spikeloom.build(str(tmp_path / "graph"), folder) == Path(folder)
+    assert spikeloom.report(folder).name == "tiny"
+    assert _api.read_manifest(folder).name == "tiny"
+    assert _api.read_metrics(folder) == {}
+    missing = str(tmp_path / "none")
+    for step in (spikeloom.verify, spikeloom.synth, spikeloom.bench, spikeloom.report):
+        with pytest.raises(BuildError, match=r"manifest\.json"):
+            step(missing)
+    with pytest.raises(ConfigError, match="cannot read the configuration"):
+        spikeloom.train(missing, out=folder, data_dir=missing)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import spikeloom
 from spikeloom import _activity, _report
+from spikeloom._tables import of_report
 from spikeloom.boards import REST, Resources
 from spikeloom.ir import BuildError, ConfigError, DataError, Graph, load_graph, measure_activity
 
@@ -41,9 +44,10 @@ def test_build_alone_knows_weights_memory_and_activity(out: Path, tiny_graph: Gr
     assert (hidden.weights, hidden.weight_bits) == (30, 4)
     manifest = json.loads((out / "manifest.json").read_text())
     membranes = [layer["membrane_bits"] for layer in manifest["layers"]]
-    assert hidden.memory_bits == 30 * 4 + 5 * membranes[0]
-    assert output.memory_bits == 15 * 3 + 3 * membranes[1]
-    assert report.total.memory_bits == hidden.memory_bits + output.memory_bits
+    assert hidden.weight_and_membrane_bits == 30 * 4 + 5 * membranes[0]
+    assert output.weight_and_membrane_bits == 15 * 3 + 3 * membranes[1]
+    both = hidden.weight_and_membrane_bits + output.weight_and_membrane_bits
+    assert report.total.weight_and_membrane_bits == both
     assert (hidden.lut, report.total.lut, hidden.cycles, report.total.cycles) == (None,) * 4
 
     from spikeloom._vectors import read_vectors
@@ -54,6 +58,16 @@ def test_build_alone_knows_weights_memory_and_activity(out: Path, tiny_graph: Gr
     assert output.synops == expected["output"].synops
     assert hidden.energy_pj == 0.9 * hidden.synops
     assert report.total.energy_pj == 0.9 * (hidden.synops + output.synops)
+
+
+def test_notes_say_what_memory_and_energy_leave_out(out: Path) -> None:
+    report = spikeloom.report(out)
+    assert report.to_json()["energy_note"].endswith("neuron updates are not counted.")
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(of_report(report))
+    shown = console.export_text()
+    assert "neuron updates are not counted" in shown
+    assert "Memory bits: weights and membranes; queues and tables are within LUT" in shown
 
 
 def test_verification_adds_cycles(out: Path) -> None:
@@ -119,10 +133,10 @@ def test_full_disk_is_said(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object, **_options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     before = sorted(out.iterdir())
     with pytest.raises(
-        BuildError, match=r"activity\.json: No space left on device; free some space$"
+        BuildError, match=r"activity\.json: No space left on device; free some space, "
     ):
         spikeloom.report(out)
     assert sorted(out.iterdir()) == before

@@ -31,6 +31,8 @@ from spikeloom.ir import (
     graph_files,
     load_graph,
     save_graph,
+    write_json,
+    write_whole,
 )
 
 RNG = np.random.default_rng(8)
@@ -351,3 +353,13 @@ def test_a_stored_graph_that_breaks_a_rule_is_refused(saved: Path) -> None:
         (saved / name).write_bytes(content)
     with pytest.raises(GraphError, match="time_steps must be 1 to 65535, not 0"):
         load_graph(saved)
+
+
+def test_a_file_in_the_place_of_a_folder_is_a_build_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"in the way")
+    place = tmp_path / "file" / "below" / "x.json"
+    with pytest.raises(BuildError, match=r"^cannot write .*x\.json: Not a directory; free"):
+        write_whole(place, b"{}")
+    assert (tmp_path / "file").read_bytes() == b"in the way"
+    with pytest.raises(BuildError, match=r"^cannot write .*x\.json: every number .* be finite"):
+        write_json(tmp_path / "x.json", {"loss": float("nan")})

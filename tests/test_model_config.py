@@ -137,7 +137,8 @@ def test_every_problem_is_listed_with_its_place_and_the_nearest_name() -> None:
         "unknown key 'time_step' in table [network]; did you mean 'time_steps'?",
         "network.layers[0].features is missing",
         "network.layers[0].weight_bits must be an integer, not True",
-        "network.layers[1].kind must be one of 'dense', 'conv', 'pool', not 'cnov'",
+        "network.layers[1].kind must be one of 'dense', 'conv', 'pool', not 'cnov'; "
+        "did you mean 'conv'?",
         "network.layers[2].kernel must be one integer or 2, not [3, 3, 3]",
         "network.layers[2].neuron.leak must be an integer, not 1.5",
         "network.layers[2].neuron.surrogate must be one of 'atan', 'sigmoid', 'fast_sigmoid', "
@@ -172,6 +173,38 @@ def test_every_problem_is_listed_with_its_place_and_the_nearest_name() -> None:
             'features = 10\nneuron = { kind = "plif" }',
             r"network\.layers\[2\]\.neuron\.kind must be 'lif' or 'if' with a membrane",
         ),
+        (
+            "features = 10",
+            "features = 10\nneuron = { threshold = 2.0 }",
+            r"network\.layers\[2\]\.neuron\.threshold has no effect with readout\.kind = 'membr",
+        ),
+        (
+            "features = 10",
+            'features = 10\nneuron = { surrogate = "sigmoid" }',
+            r"network\.layers\[2\]\.neuron\.surrogate has no effect .*; remove it",
+        ),
+        (
+            "features = 10",
+            "features = 10\nneuron = { learn_threshold = true }",
+            r"network\.layers\[2\]\.neuron\.learn_threshold has no effect .*; remove it",
+        ),
+        (
+            'kind = "pool"',
+            'kind = ["pool"]',
+            r"network\.layers\[1\]\.kind must be one of 'dense', 'conv', 'pool', not \['pool'\]",
+        ),
+        (
+            'kind = "pool"',
+            "kind = { pool = 1 }",
+            r"network\.layers\[1\]\.kind must be one of .*, not \{'pool': 1\}",
+        ),
+        ('kind = "pool"', 'kind = "pol"', r"not 'pol'; did you mean 'pool'\?"),
+        (
+            'kind = "pool"',
+            "kernel = 2",
+            r"layers\[1\]\.kind is missing; it must be one of 'dense'",
+        ),
+        ('name = "first"', 'name = "a__b"', r"network\.layers\[0\]\.name must be .* not 'a__b'"),
         ("tau = 2", "tau = 2, leak = 1", r"network\.layers\[0\]\.neuron: give only one of leak"),
         ('"lif", tau = 2', '"if", tau = 2', r"kind 'if' has no leak; remove 'tau' or use 'lif'"),
         ('"lif", tau = 2', '"plif", leak = 2', r"kind 'plif' learns its decay"),
@@ -218,3 +251,17 @@ def test_configuration_made_in_python_is_checked_too() -> None:
     config = Config(name="x", network=NetworkConfig(time_steps=0, layers=(DenseLayer(features=3),)))
     with pytest.raises(ConfigError, match=r"network\.time_steps must be 1 to 64, not 0"):
         check_config(config)
+
+
+def test_list_of_layers_is_as_good_as_a_tuple() -> None:
+    layers = [DenseLayer(features=4), DenseLayer(features=10)]
+    config = Config(name="x", network=NetworkConfig(layers=layers))  # type: ignore[arg-type]  # a list
+    assert config.network == NetworkConfig(layers=tuple(layers))
+    check_config(config)
+    assert parse_config(dump_config(config)) == config
+
+
+def test_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert load_config(file) == parse_config(GOOD)

@@ -121,6 +121,22 @@ def test_sets_that_do_not_match_are_refused(tmp_path: Path) -> None:
         load_dataset(MNIST, tmp_path)
 
 
+def test_empty_set_is_refused(tmp_path: Path) -> None:
+    write_set(tmp_path, compress=False)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(np.zeros((0, 28, 28), dtype=np.uint8)))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(np.zeros(0, dtype=np.uint8)))
+    with pytest.raises(DataError, match=r" must have t10k images, but has none; download it"):
+        load_dataset(MNIST, tmp_path)
+
+
+def test_too_few_images_to_hold_out_are_refused() -> None:
+    data = load_dataset(DataConfig())
+    few = data.train.take(np.arange(12))
+    message = r"^12 images are too few to hold out 10% of every class \(.*\); use more images"
+    with pytest.raises(DataError, match=message):
+        hold_out(few, 0.1, seed=3)
+
+
 def test_read_idx_gives_what_was_written(tmp_path: Path) -> None:
     values = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     (tmp_path / "x").write_bytes(idx(values))

@@ -172,6 +172,33 @@ def test_folded_norm_is_batch_norm_in_float_arithmetic() -> None:
         torch.testing.assert_close(ours, p.grad)
 
 
+def test_gamma_below_its_limit_still_learns() -> None:
+    norm = FoldedNorm(3)
+    with torch.no_grad():
+        norm.gamma.copy_(torch.tensor([1e-3, -1e-3, 0.0]))
+    ratio, _ = norm.fold(torch.randn(50, 3), torch.tensor(1.0))
+    torch.autograd.backward(ratio.sum())
+    assert norm.gamma.grad is not None
+    assert norm.gamma.grad.sign().tolist() == [-1.0, 1.0, -1.0]  # away from zero lowers it
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_evaluation_under_autocast_stays_exact(name: str) -> None:
+    network, inputs = _network(name, "direct", 0)
+    network.eval()
+    expected, spikes = network(inputs), network.spikes(inputs)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scores, cast_spikes = network(inputs), network.spikes(inputs)
+        graph = export(network)
+        assert (verify_export(network, graph, inputs) == network.predict(inputs)).all()
+    assert scores.dtype == torch.float32
+    assert (scores == expected).all()
+    assert all((a == b).all() for a, b in zip(spikes, cast_spikes, strict=True))
+    network.use("float")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert network(inputs).isfinite().all()  # float arithmetic takes what it is given
+
+
 def test_running_statistics_follow_the_current() -> None:
     norm = FoldedNorm(3)
     currents = torch.randn(4000, 3) * torch.tensor([1.0, 5.0, 20.0]) + 7.0

@@ -163,6 +163,14 @@ def test_leaks_are_canonical_and_cover_the_range() -> None:
     assert max(abs(nearest_leak(b).beta - b) for b in np.linspace(0.02, 1.0, 200)) < 0.02
 
 
+def test_one_half_of_one_term_is_one_shift() -> None:
+    assert nearest_leak(0.5, terms=1) == Leak((LeakTerm(1, 1),))
+    assert nearest_leak(0.5, terms=2) == Leak.shift(1)
+    for terms in (1, 2, 3):
+        assert all(len(leak.terms) <= terms for _, leak in leak_table(terms, 6))
+    assert [beta for beta, _ in leak_table(1, 6)] == [2.0**-k for k in range(6, -1, -1)]
+
+
 @pytest.mark.parametrize("beta", [0.0, 1.5, -0.5])
 def test_impossible_decay_is_refused(beta: float) -> None:
     with pytest.raises(ConfigError, match=r"^beta must be in \(0, 1\], not "):
@@ -175,6 +183,10 @@ def test_both_vocabularies_mean_the_same() -> None:
     assert ours.rule() == theirs.rule()
     assert float(ours.threshold) == float(theirs.threshold)
     assert LIF(v_reset=0.0).reset is Reset.ZERO
+    assert LIF(reset_mechanism="zero").reset is Reset.ZERO
+    assert LIF(reset_mechanism="subtract").reset is Reset.SUBTRACT
+    learnt = LIF(threshold=2, learn_threshold=True).threshold  # an integer will do
+    assert learnt.item() == 2.0
     assert IF().leak == Leak.none()
     assert LIF(leak=2).leak == Leak.shift(2)
 
@@ -189,18 +201,57 @@ def test_leak_error_is_reported() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"beta": 0.5, "tau": 2.0}, r"^give beta or tau, not both"),
+        ({"beta": 0.5, "tau": 2.0}, r"^give only one of beta, tau, leak, not 2 \(beta = 0\.5, "),
+        ({"beta": 0.5, "leak": 1}, r"^give only one of beta, tau, leak, not 2"),
+        ({"tau": 2.0, "leak": Leak.shift(1)}, r"^give only one of beta, tau, leak, not 2"),
+        ({"threshold": 1.0, "v_threshold": 1.0}, r"^give only one of threshold, v_threshold"),
+        ({"reset": "zero", "v_reset": None}, r"^give only one of reset, reset_mechanism, v_reset"),
+        ({"treshold": 2.0}, r"^a neuron has no keyword 'treshold'; did you mean 'threshold'\?"),
+        ({"spike_grad": atan()}, r"no keyword 'spike_grad'; did you mean 'surrogate'\?"),
+        ({"surrogate_function": "atan"}, r"did you mean 'surrogate'\?"),
+        ({"bta": 0.5}, r"no keyword 'bta'; did you mean 'beta'\?"),
+        ({"colour": "red"}, r"no keyword 'colour'; valid: threshold, v_threshold, .*leak_terms"),
+        ({"threshold": math.nan}, r"^threshold must be a finite number, not nan"),
+        ({"v_threshold": math.inf}, r"^v_threshold must be a finite number, not inf"),
+        ({"threshold": "high"}, r"^threshold must be a finite number, not 'high'"),
+        ({"threshold": True}, r"^threshold must be a finite number, not True"),
+        ({"beta": "0.5"}, r"^beta must be a finite number, not '0\.5'"),
+        ({"beta": math.nan}, r"^beta must be a finite number, not nan"),
+        ({"tau": math.nan}, r"^tau must be a finite number, not nan"),
+        ({"leak": 0}, r"^leak must be 1 to 8 \(an integer\) or a Leak, not 0"),
+        ({"leak": 9}, r"^leak must be 1 to 8 \(an integer\) or a Leak, not 9"),
+        ({"leak": 1.0}, r"^leak must be 1 to 8 \(an integer\) or a Leak, not 1\.0"),
+        ({"leak": True}, r"^leak must be 1 to 8 \(an integer\) or a Leak, not True"),
+        ({"leak_terms": 0}, r"^leak_terms must be an integer of at least 1, not 0"),
+        ({"leak_terms": 1.5}, r"^leak_terms must be an integer of at least 1, not 1\.5"),
+        ({"membrane_bits": 8.0}, r"^membrane_bits must be 2 to 24 \(an integer\), not 8\.0"),
+        ({"detach_reset": 1}, r"^detach_reset must be True or False, not 1"),
+        ({"lattice": "yes"}, r"^lattice must be True or False, not 'yes'"),
+        ({"learn_threshold": None}, r"^learn_threshold must be True or False, not None"),
+        ({"reset": 3}, r"^reset must be one of subtract, zero, none, not 3"),
+        ({"reset_mechanism": "soft"}, r"^reset_mechanism must be one of subtract, zero, none, not"),
+        ({"v_reset": "zero"}, r"^v_reset must be 0 or None \(subtract\), not 'zero'"),
+        ({"surrogate": 3}, r"^surrogate must be a name \(atan, .*\) or a Surrogate, not 3"),
         ({"tau": 0.5}, r"^tau must be at least 1 time step, not 0\.5"),
         ({"reset": "soft"}, r"^reset must be one of subtract, zero, none, not 'soft'"),
         ({"v_reset": -0.2}, r"^v_reset must be 0 or None \(subtract\), not -0\.2"),
         ({"threshold": 0.0}, r"^threshold must be positive, not 0\.0"),
-        ({"membrane_bits": 40}, r"^membrane_bits must be 2 to 24, not 40"),
+        ({"membrane_bits": 40}, r"^membrane_bits must be 2 to 24 \(an integer\), not 40"),
         ({"surrogate": "arctan"}, r"did you mean 'atan'\?"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         LIF(**arguments)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_wrong_arguments_of_plif_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^give only one of beta, init_tau, not 2"):
+        PLIF(beta=0.5, init_tau=2.0)
+    with pytest.raises(ConfigError, match=r"^leak_terms must be an integer of at least 1, not 0"):
+        PLIF(leak_terms=0)
+    with pytest.raises(ConfigError, match=r"no keyword 'tau'; did you mean 'init_tau'\?"):
+        PLIF(tau=2.0)  # type: ignore[call-arg]  # wrong on purpose
 
 
 def test_decay_of_plif_is_learnt_and_stays_a_sum_of_shifts() -> None:
@@ -262,3 +313,6 @@ def test_surrogates_go_by_name() -> None:
     assert as_surrogate("atan") == atan(2.0)
     assert as_surrogate("fast_sigmoid", 10.0) == fast_sigmoid(10.0)
     assert as_surrogate(sigmoid()) == sigmoid()
+    assert as_surrogate("ATan") == atan()
+    assert as_surrogate("Sigmoid") == sigmoid()
+    assert as_surrogate("straight_through_estimator") == straight_through()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from spikeloom._source import load_source
 from spikeloom.ir import (
+    BuildError,
     ConfigError,
     DataError,
     Executor,
@@ -33,6 +37,7 @@ from spikeloom.model import (
     train,
     verify_export,
 )
+from spikeloom.model._run import RunFolder
 
 CONFIG = Config(
     name="tiny",
@@ -109,9 +114,8 @@ def test_run_folder_is_complete_and_consistent(run: Path) -> None:
 
 def test_resumed_run_gives_the_identical_result(run: Path, tmp_path: Path) -> None:
     steps = 3 * 21 + 5  # in the fourth epoch
-    with pytest.raises(
-        TrainingInterruptedError, match=r"^training stopped after epoch 3 of 6; .* --resume$"
-    ):
+    message = r"^training stopped after epoch 3 of 6; .*; run the same command again to go on$"
+    with pytest.raises(TrainingInterruptedError, match=message):
         train(CONFIG, run=tmp_path, progress=StopAt(steps))
     assert not (tmp_path / "metrics.json").exists()
     train(CONFIG, run=tmp_path, resume=True)
@@ -134,11 +138,121 @@ def test_other_configuration_is_not_resumed(run: Path) -> None:
         train(other, run=run, resume=True)
 
 
+def test_refused_resume_changes_nothing(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingInterruptedError):
+        train(CONFIG, run=tmp_path, progress=StopAt(30))  # in the second epoch
+    for folder in (tmp_path, run):
+        before = {file.name: file.read_bytes() for file in folder.iterdir()}
+        with pytest.raises(ConfigError, match="has another configuration"):
+            train(replace(CONFIG, seed=3), run=folder, resume=True)
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_interrupted_restart_leaves_no_result_of_the_old_run(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    with pytest.raises(TrainingInterruptedError):
+        train(replace(CONFIG, seed=3), run=folder, progress=StopAt(3))
+    assert [file.name for file in folder.iterdir()] == ["config.toml"]
+    with pytest.raises(DataError, match=r"is not finished \(.*metrics\.json missing\)"):
+        load_source(folder)
+
+
+def test_run_without_metrics_is_not_built(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    load_source(folder)
+    (folder / "metrics.json").unlink()
+    with pytest.raises(DataError, match=r"is not finished \(metrics\.json missing\); run `spike"):
+        load_source(folder)
+
+
+@pytest.mark.parametrize("lost", ["graph.json", "graph.npz", "test.npz", "model.pt"])
+def test_lost_result_of_a_finished_run_is_written_again(
+    run: Path, tmp_path: Path, lost: str
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    (folder / lost).unlink()
+    train(CONFIG, run=folder, resume=True)
+    names = {file.name for file in run.iterdir()}
+    assert {file.name for file in folder.iterdir()} == names
+    for name in ("graph.json", "graph.npz", "metrics.json"):
+        assert (folder / name).read_bytes() == (run / name).read_bytes()
+    with np.load(folder / "test.npz") as ours, np.load(run / "test.npz") as theirs:
+        assert all((ours[name] == theirs[name]).all() for name in theirs)
+    load_network(folder)
+
+
+def test_diverged_loss_is_said_before_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = Network.logits
+    monkeypatch.setattr(Network, "logits", lambda self, x: logits(self, x) * math.nan)
+    message = r"^loss became nan in epoch 1; lower train\.learning_rate, then .* --restart$"
+    with pytest.raises(SpikeloomError, match=message):
+        train(CONFIG, run=tmp_path)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_metrics_hold_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        RunFolder(tmp_path).save_metrics({"loss": math.nan})
+    assert not list(tmp_path.iterdir())
+
+
+def test_refused_log_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    with pytest.raises(BuildError, match=r"^cannot write .*log: Is a directory; free some space"):
+        RunFolder(tmp_path).log("line")
+
+
+def test_run_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for run in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(ConfigError, match=r"^cannot make the run folder .* with --out$"):
+            train(CONFIG, run=run)
+
+
+def test_old_result_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "test.npz").mkdir()
+    with pytest.raises(
+        BuildError, match=r"^cannot remove .*test\.npz of an earlier run: .* again$"
+    ):
+        train(CONFIG, run=tmp_path)
+
+
+def test_checkpoint_of_another_structure_is_refused(run: Path, tmp_path: Path) -> None:
+    saved = torch.load(run / "checkpoint.pt", weights_only=True)
+    network = dict(saved["network"])
+    network.pop("log_gain")
+    others: tuple[object, ...] = (
+        {**saved, "network": network},
+        {key: value for key, value in saved.items() if key != "history"},
+        {**saved, "optimiser": {}},
+        {**saved, "config": 3},
+        {},
+        [1, 2],
+    )
+    for other in others:
+        torch.save(other, tmp_path / "checkpoint.pt")
+        with pytest.raises(DataError, match=r"^cannot read .*checkpoint\.pt: (.|\n)* --restart`$"):
+            train(CONFIG, run=tmp_path, resume=True)
+
+
+def test_model_of_another_structure_is_refused(run: Path, tmp_path: Path) -> None:
+    saved = torch.load(run / "model.pt", weights_only=True)
+    for other in ({**saved, "network": {}}, {**saved, "shape": [3]}, {}):
+        torch.save(other, tmp_path / "model.pt")
+        with pytest.raises(DataError, match=r"^cannot read .*model\.pt: (.|\n)* --restart`$"):
+            load_network(tmp_path)
+
+
 def test_damaged_checkpoint_is_named(run: Path, tmp_path: Path) -> None:
     whole = (run / "checkpoint.pt").read_bytes()
     for damaged in (whole[:1000], b"", b"hello"):
         (tmp_path / "checkpoint.pt").write_bytes(damaged)
-        with pytest.raises(DataError, match=r"^cannot read .*checkpoint\.pt: "):
+        with pytest.raises(DataError, match=r"^cannot read .*checkpoint\.pt: (.|\n)*--restart`$"):
             train(CONFIG, run=tmp_path, resume=True)
 
 
@@ -179,9 +293,15 @@ def test_wrong_export_is_noticed(run: Path) -> None:
 def test_refused_write_leaves_a_run_that_can_be_resumed(tmp_path: Path) -> None:
     short = replace(CONFIG, train=replace(CONFIG.train, epochs=1))
     blocker = tmp_path / "test.npz"
-    blocker.mkdir()
-    with pytest.raises(SpikeloomError, match=r"^cannot write .*test\.npz: .* with --resume$"):
-        train(short, run=tmp_path)
+
+    class Block(NullProgress):
+        def advance(self, units: int = 1, note: str = "") -> None:
+            del units, note
+            blocker.mkdir(exist_ok=True)
+
+    message = r"^cannot write .*test\.npz: .*; then run the same command again$"
+    with pytest.raises(BuildError, match=message):
+        train(short, run=tmp_path, progress=Block())
     assert not (tmp_path / "metrics.json").exists()
     assert not list(tmp_path.glob(".*.part"))
     blocker.rmdir()

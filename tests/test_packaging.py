@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -9,10 +10,14 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import spikeloom
+from spikeloom.ir import Graph
 
 PARTS = ("ir", "model", "codegen", "hdl_templates", "sim", "boards")
 
@@ -147,3 +152,104 @@ def test_wheel_works_on_its_own(wheel: Path, tmp_path: Path) -> None:
     place, boards = done.stdout.split()
     assert Path(place).is_relative_to(tmp_path / "site")
     assert int(boards) > 0
+
+
+def parts_imported_by(folder: Path) -> set[str]:
+    """Parts that the modules of `folder` import, anywhere in them."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            found |= {name.split(".")[1] for name in names if name.startswith("spikeloom.")}
+    return found & set(PARTS)
+
+
+def test_contributing_tells_which_part_imports_which(root: Path) -> None:
+    text = (root / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `(?:src/)?(\w+)/` \|[^|]*\|([^|]*)\|$", text, re.MULTILINE)
+    told = {part: set(re.findall(r"`(\w+)`", cell)) for part, cell in rows}
+    folders = {"spikeloom": root / "src" / "spikeloom"} | {part: root / part for part in PARTS}
+    assert told == {part: parts_imported_by(folder) - {part} for part, folder in folders.items()}
+
+
+def test_contracts_keep_every_module_but_the_model_from_pytorch(
+    root: Path, project: dict[str, Any]
+) -> None:
+    contracts = project["tool"]["importlinter"]["contracts"]
+    kept = [contract for contract in contracts if "torch" in contract.get("forbidden_modules", ())]
+    named = [module for contract in kept for module in contract["source_modules"]]
+    facade = (path.stem for path in (root / "src" / "spikeloom").glob("*.py"))
+    expected = {*facade, *PARTS} - {"__init__", "model"}
+    assert sorted(named) == sorted(f"spikeloom.{name}" for name in expected)
+    (strict,) = (contract for contract in kept if not contract.get("allow_indirect_imports"))
+    assert "spikeloom.model" in strict["forbidden_modules"]
+    assert {f"spikeloom.{part}" for part in PARTS if part != "model"} < set(
+        strict["source_modules"]
+    )
+
+
+LICENCE_LINE = "SPDX-License-Identifier: Apache-2.0"
+
+
+def says_its_licence(text: str) -> bool:
+    return any(LICENCE_LINE in line for line in text.splitlines()[:2])
+
+
+def test_code_that_reaches_users_says_its_licence(root: Path) -> None:
+    sources = (".v", ".v.j2", ".h", ".h.j2", ".cpp")
+    for path in tracked_files(root):
+        board_data = path.suffix == ".toml" and path.parent.name == "data"
+        if path.name.endswith(sources) or board_data:
+            assert says_its_licence(path.read_text(encoding="utf-8")), path
+
+
+def test_code_of_an_output_folder_says_its_licence(tiny_graph: Graph, tmp_path: Path) -> None:
+    out = spikeloom.build(tiny_graph, tmp_path / "out", board="ulx3s")
+    code = [path for path in out.rglob("*") if path.suffix in {".v", ".py"}]
+    assert {path.parent.name for path in code} >= {"rtl", "sim", "ulx3s"}
+    silent = [
+        str(path.relative_to(out))
+        for path in code
+        if not says_its_licence(path.read_text()) and path.name != "__init__.py"  # one line of text
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("config", "run", "started_over"),
+    [(2, 1, True), (1, 2, False), (1, None, False)],
+    ids=["configuration newer", "run newer", "no run"],
+)
+def test_demo_starts_over_when_its_configuration_is_newer_than_the_run(
+    root: Path,
+    tmp_path: Path,
+    need: Callable[[str], None],
+    config: int,
+    run: int | None,
+    started_over: bool,
+) -> None:
+    need("make")
+    (tmp_path / "a.toml").touch()
+    os.utime(tmp_path / "a.toml", (config, config))
+    if run is not None:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "config.toml").touch()
+        os.utime(tmp_path / "run" / "config.toml", (run, run))
+    where = [f"DEMO_CONFIG={tmp_path / 'a.toml'}", f"DEMO_RUN={tmp_path / 'run'}"]
+    command = ["make", "--old-file=setup", "demo", "SPIKELOOM=echo", *where]
+    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    (trained,) = (line for line in done.stdout.splitlines() if line.startswith("train "))
+    assert trained.endswith("--restart") is started_over
+    assert ("training starts over" in done.stdout) is started_over
+
+
+def test_peers_of_the_benchmarks_are_pinned_in_one_place(
+    root: Path, project: dict[str, Any]
+) -> None:
+    peers = project["project"]["optional-dependencies"]["benchmarks"]
+    assert all(re.fullmatch(r"[a-z]+==[0-9.]+", peer) for peer in peers)
+    makefile = (root / "Makefile").read_text()
+    assert "optional-dependencies" in makefile
+    assert not any(peer.split("==")[1] in makefile for peer in peers)

@@ -133,7 +133,9 @@ def build(
     source: Annotated[
         Path, typer.Argument(metavar="RUN|GRAPH", help="Run folder, graph folder or graph.json.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Output folder.", show_default="out/NAME")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Output folder.", show_default="out/NAME")
+    ] = None,
     board: Annotated[str | None, typer.Option(help="Board to prepare synthesis for.")] = None,
     lanes: Annotated[
         list[str] | None, typer.Option(metavar="LAYER=N", help="Outputs of a layer per cycle.")

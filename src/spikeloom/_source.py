@@ -48,7 +48,8 @@ def _check_finished(source: Path) -> None:
             "the folder of a graph or its graph.json"
         )
     if source.is_dir() and (source / "config.toml").is_file():
-        missing = [name for name in ("graph.json", "test.npz") if not (source / name).is_file()]
+        needed = ("graph.json", "test.npz", "metrics.json")  # the last one that training writes
+        missing = [name for name in needed if not (source / name).is_file()]
         if missing:
             raise DataError(
                 f"run {source} is not finished ({', '.join(missing)} missing); "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import time
 from importlib import metadata
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from spikeloom.boards._job import clear
 from spikeloom.boards._process import ToolRunError, run_tool
 from spikeloom.boards._tools import (
     Tool,
@@ -267,3 +269,20 @@ def running(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def test_clear_leaves_an_empty_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "syn" / "build"
+    clear(folder)
+    (folder / "old").touch()
+    clear(folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_clear_names_the_file_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path / "old"))
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(PermissionError, match=r"Permission denied: '.*/old'$"):
+        clear(tmp_path)
