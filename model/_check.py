@@ -96,7 +96,12 @@ def _layer_name_problems(network: NetworkConfig) -> list[str]:
         if not is_name(name) or name in RESERVED
     ]
     twice = sorted({name for name in names if names.count(name) > 1})
-    return problems + [f"network.layers: the name {name!r} is used twice" for name in twice]
+    problems += [f"network.layers: the name {name!r} is used twice" for name in twice]
+    taken = sorted({f"{name}_synapse" for name in names} & set(names))
+    return problems + [
+        f"network.layers: the name {name!r} is that of another layer's synapse; rename it"
+        for name in taken
+    ]
 
 
 def _shape_problems(network: NetworkConfig, shape: Shape) -> list[str]:

@@ -1,8 +1,8 @@
 """A Brevitas weight quantiser that is cheap enough for every training step.
 
 Brevitas' stock weight quantisers spend most of their time in the backward
-pass of the scale (5 ms for 784 x 512 weights, 0.3 ms here).  This one is an ordinary
-Brevitas quantiser (`weight_quant=` of any Brevitas layer, narrow range,
+pass of the scale (`benchmarks/training.py --quantisers` times both).  This one is an
+ordinary Brevitas quantiser (`weight_quant=` of any Brevitas layer, narrow range,
 `quant_weight()`, `.int()`, export) whose scale is a constant of the backward
 pass and whose rounding is one function, which also hands out the integer
 codes themselves.

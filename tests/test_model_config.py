@@ -157,6 +157,11 @@ def test_every_problem_is_listed_with_its_place_and_the_nearest_name() -> None:
         ('name = "small"', 'name = "Small one"', r"name must be a lower-case letter, then"),
         ('name = "first"', 'name = "input"', r"network\.layers\[0\]\.name must be .* not 'input'"),
         ('name = "first"', 'name = "dense2"', r"the name 'dense2' is used twice"),
+        (
+            "features = 10",
+            'features = 10\nname = "first_synapse"',
+            r"the name 'first_synapse' is that of another layer's synapse; rename it",
+        ),
         ("features = 10", "features = 9", r"network\.layers\[2\]\.features must be 10, the number"),
         (
             "features = 10",
