@@ -5,8 +5,7 @@ from __future__ import annotations
 from spikeloom.codegen._files import FileSet
 from spikeloom.codegen._literals import sized, vector
 from spikeloom.codegen._views import Design
-from spikeloom.hdl_templates import environment as make_environment
-from spikeloom.hdl_templates import library_modules
+from spikeloom.hdl_templates import environment, library_modules
 from spikeloom.ir import Encoder, graph_files
 
 # Bottom up: a module stands behind those that it instantiates.
@@ -48,7 +47,7 @@ def _modules(design: Design) -> tuple[str, ...]:
 
 
 def _top(design: Design, version: str) -> str:
-    environment = make_environment()
-    environment.filters["vector"] = vector
-    template = environment.get_template("top.v.j2")
+    templates = environment()
+    templates.filters["vector"] = vector
+    template = templates.get_template("top.v.j2")
     return template.render(design=design, version=version, seed=sized(design.input.seed, 16))

@@ -35,7 +35,6 @@ from spikeloom.ir import (
     Readout,
     ReadoutKind,
     Widths,
-    check,
     graph_digest,
     infer_widths,
     input_of,
@@ -71,9 +70,8 @@ def lower(graph: Graph, options: BuildOptions | None = None) -> Design:
         GraphError: If the graph breaks a rule.
         BuildError: If an option is impossible.
     """
-    check(graph)
+    widths = infer_widths(graph)  # checks the graph first
     _check_name(graph)
-    widths = infer_widths(graph)
     links = links_of(graph)
     foldings = fold(links, options or BuildOptions())
     source = _input(graph, foldings[0])

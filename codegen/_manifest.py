@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,7 +78,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Print the manifest, with sorted keys."""
-        record = {"format": FORMAT, **_plain(self)}
+        record = {"format": FORMAT, **asdict(self)}
         return json.dumps(record, indent=2, sort_keys=True) + "\n"
 
 
@@ -93,13 +93,9 @@ def manifest_of(
         graph_digest=design.graph_digest,
         time_steps=design.time_steps,
         board=board,
-        input=_input(design),
-        output=ManifestOutput(
-            classes=design.readout.classes,
-            score_bits=design.readout.score_bits,
-            class_bits=design.readout.class_bits,
-        ),
-        layers=_layers(design),
+        input=_same_named(ManifestInput, design.input, encoder=design.input.encoder.value),
+        output=_same_named(ManifestOutput, design.readout),
+        layers=tuple(_same_named(ManifestLayer, layer, engine="event") for layer in design.layers),
         sources=sources_of(design),
         files={} if files is None else files.digests(),
     )
@@ -129,63 +125,20 @@ def load_manifest(folder: Path) -> Manifest:
         raise BuildError(f"{path} is damaged ({error!r}); build the folder again") from error
 
 
-def _input(design: Design) -> ManifestInput:
-    source = design.input
-    return ManifestInput(
-        name=source.name,
-        encoder=source.encoder.value,
-        shape=source.shape,
-        bits=source.bits,
-        lanes=source.lanes,
-        beats=source.beats,
-        frames=source.frames,
-        data_bits=source.data_bits,
-    )
-
-
-def _layers(design: Design) -> tuple[ManifestLayer, ...]:
-    return tuple(
-        ManifestLayer(
-            name=layer.name,
-            synapse=layer.synapse,
-            kind=layer.kind,
-            engine="event",
-            lanes=layer.lanes,
-            event_ports=layer.event_ports,
-            neuron_lanes=layer.neuron_lanes,
-            weight_bits=layer.weight_bits,
-            weights=layer.weights,
-            current_bits=layer.current_bits,
-            membrane_bits=layer.membrane_bits,
-            shape=layer.shape,
-            neurons=layer.neurons,
-            instance=layer.instance,
-        )
-        for layer in design.layers
-    )
-
-
-def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401  # any of the records above
-    plain: dict[str, Any] = {}
-    for name in record.__dataclass_fields__:
-        value = getattr(record, name)
-        if isinstance(value, ManifestInput | ManifestOutput):
-            value = _plain(value)
-        elif name == "layers":
-            value = [_plain(layer) for layer in value]
-        elif isinstance(value, Mapping):
-            value = dict(value)
-        plain[name] = value
-    return plain
+def _same_named(kind: type[_Record], view: object, **others: object) -> _Record:
+    """Fill a record from the fields of the same name of a view."""
+    names = [field.name for field in fields(kind) if field.name not in others]  # type: ignore[arg-type]  # a dataclass
+    values = {name: getattr(view, name) for name in names}
+    return kind(**values, **others)
 
 
 def _manifest(record: dict[str, Any]) -> Manifest:
-    fields = {name: record[name] for name in Manifest.__dataclass_fields__}
-    fields["input"] = _typed(ManifestInput, record["input"])
-    fields["output"] = _typed(ManifestOutput, record["output"])
-    fields["layers"] = tuple(_typed(ManifestLayer, layer) for layer in record["layers"])
-    fields["sources"] = tuple(record["sources"])
-    return Manifest(**fields)
+    values = {field.name: record[field.name] for field in fields(Manifest)}
+    values["input"] = _typed(ManifestInput, record["input"])
+    values["output"] = _typed(ManifestOutput, record["output"])
+    values["layers"] = tuple(_typed(ManifestLayer, layer) for layer in record["layers"])
+    values["sources"] = tuple(record["sources"])
+    return Manifest(**values)
 
 
 def _typed(kind: type[_Record], record: dict[str, Any]) -> _Record:

@@ -21,11 +21,6 @@ def environment(
     )
 
 
-def render(template: str, **context: object) -> str:
-    """Render one of our own templates."""
-    return environment().get_template(template).render(**context)
-
-
 def library_modules(names: tuple[str, ...]) -> dict[str, str]:
     """Return the text of hand-written modules by file name, in the given order."""
     folder = files("spikeloom.hdl_templates") / "verilog"
