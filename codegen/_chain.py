@@ -28,6 +28,7 @@ _CONV_LANES = 16
 _NEURON_LANES = 16
 _INPUT_LANES = 16
 _MOST_PORTS = 8
+_POOR = 4  # a folding so many times slower than it could be is worth a word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,34 @@ def fold(links: tuple[Link, ...], options: BuildOptions) -> tuple[Folding, ...]:
     return tuple(foldings)
 
 
+def folding_notes(
+    links: tuple[Link, ...], foldings: tuple[Folding, ...], options: BuildOptions
+) -> tuple[str, ...]:
+    """Say where a number of outputs without good divisors makes a layer slow."""
+    notes = []
+    for link, folding in zip(links, foldings, strict=True):
+        wanted = options.layers.get(link.neurons.name, LayerOptions())
+        outputs = link.output[0]
+        most = min(outputs, _most_lanes(link))
+        if wanted.lanes is None and folding.lanes * _POOR <= most:
+            larger = range(outputs + 1, 2 * outputs + 1)
+            better = next(n for n in larger if 2 * _largest(n, most) >= most)
+            notes.append(
+                f"layer {link.neurons.name!r} adds {folding.lanes} weight(s) per clock, because "
+                f"{outputs} outputs have no divisor near {most}; {better} outputs would allow "
+                f"{_largest(better, most)}"
+            )
+    return tuple(notes)
+
+
+def _largest(outputs: int, most: int) -> int:
+    return max(n for n in range(1, most + 1) if outputs % n == 0)
+
+
+def _most_lanes(link: Link) -> int:
+    return _DENSE_LANES if isinstance(link.synapse, Dense) else _CONV_LANES
+
+
 def geometry_of(link: Link, folding: Folding) -> Geometry:
     """Lay a layer out with a given folding."""
     weight = kernel_of(link.synapse, link.source, link.pooled, flat=link.flat)
@@ -172,10 +201,8 @@ def _ports(link: Link, want: LayerOptions, channels: int) -> int:
 
 def _lanes(link: Link, want: LayerOptions, following_ports: int) -> tuple[int, int]:
     place = f"layer {link.neurons.name!r}"
-    dense = isinstance(link.synapse, Dense)
-    channels = link.output[0]
-    most = _DENSE_LANES if dense else _CONV_LANES
-    step = following_ports
+    channels, step = link.output[0], following_ports
+    most = _most_lanes(link)
     lanes = choose_divisor(place, "lanes", want.lanes, of=channels, at_most=most, step=step)
     neuron_lanes = choose_divisor(
         place, "neuron_lanes", want.neuron_lanes, of=lanes, at_most=_NEURON_LANES, step=step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from spikeloom.codegen._chain import Folding, Link, fold, geometry_of, links_of
+from spikeloom.codegen._chain import Folding, Link, fold, folding_notes, geometry_of, links_of
 from spikeloom.codegen._geometry import Geometry
 from spikeloom.codegen._literals import (
     address_bits,
@@ -73,7 +73,8 @@ def lower(graph: Graph, options: BuildOptions | None = None) -> Design:
     widths = infer_widths(graph)  # checks the graph first
     _check_name(graph)
     links = links_of(graph)
-    foldings = fold(links, options or BuildOptions())
+    options = options or BuildOptions()
+    foldings = fold(links, options)
     source = _input(graph, foldings[0])
     layers = []
     stream = Stream(name="encoded", bits=source.lanes * _value_bits(source))
@@ -91,6 +92,7 @@ def lower(graph: Graph, options: BuildOptions | None = None) -> Design:
         input=source,
         layers=tuple(layers),
         readout=_readout(graph, layers[-1]),
+        notes=folding_notes(links, foldings, options),
     )
 
 

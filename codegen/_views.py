@@ -127,3 +127,4 @@ class Design:
     input: InputView
     layers: tuple[LayerView, ...]
     readout: ReadoutView
+    notes: tuple[str, ...]  # what a user should know about the folding

@@ -173,6 +173,23 @@ def test_ports_behind_a_convolution_divide_its_channels_not_its_map() -> None:
         lower(Graph.of("three", 1, nodes), options)
 
 
+@pytest.mark.parametrize(("outputs", "better"), [(131, (132, 66)), (128, None), (10, None)])
+def test_a_number_of_outputs_without_divisors_is_pointed_out(
+    outputs: int, better: tuple[int, int] | None
+) -> None:
+    nodes = [
+        Input(name="pixels", shape=(4,), bits=1),
+        Dense(name="dense", source="pixels", weight=np.ones((outputs, 4), int), weight_bits=2),
+        Neurons(name="last", source="dense", threshold=as_integers(1)),
+        Readout(name="scores", source="last"),
+    ]
+    notes = lower(Graph.of("prime", 1, nodes)).notes
+    assert len(notes) == (better is not None)
+    if better:
+        assert "adds 1 weight(s) per clock, because 131 outputs have no divisor" in notes[0]
+        assert f"{better[0]} outputs would allow {better[1]}" in notes[0]
+
+
 def test_a_broken_graph_is_refused_before_anything_is_lowered() -> None:
     broken = Graph("broken", 1, network().nodes[:-1])
     with pytest.raises(GraphError):

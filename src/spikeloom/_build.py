@@ -36,7 +36,7 @@ def build_folder(
     loaded = load_source(source)
     folder = out or Path("out") / loaded.graph.name
     shown.start("generating files")
-    files = assemble(loaded, options or BuildOptions(), chosen)
+    files = assemble(loaded, options or BuildOptions(), chosen, shown)
     if _is_there(files, folder):
         shown.message(f"{folder} is up to date, and kept with its results")
     else:
@@ -53,7 +53,9 @@ def _is_there(files: FileSet, folder: Path) -> bool:
         return False
 
 
-def assemble(source: Source, options: BuildOptions, board: Board | None) -> FileSet:
+def assemble(
+    source: Source, options: BuildOptions, board: Board | None, progress: Progress
+) -> FileSet:
     """Return every file of an output folder, the manifest last."""
     from spikeloom.boards import emit_board
     from spikeloom.sim import emit_bench
@@ -61,6 +63,8 @@ def assemble(source: Source, options: BuildOptions, board: Board | None) -> File
     merged = merge_options(options, source.options)
     check_layers(merged, source.graph)
     design = lower(source.graph, merged)
+    for note in design.notes:
+        progress.message(note)
     version = spikeloom.__version__
     manifest = manifest_of(design, version=version, board=board.name if board else None)
     view = json.loads(manifest.to_json())
