@@ -22,7 +22,7 @@ from spikeloom.sim._templates import render
 from spikeloom.sim._verilator import check_compilers, find_verilator
 from spikeloom.sim._watchdog import longest_inference
 
-_FILES = ("axis.py", "testbench.py", "cases.py", "run.py", "wheel.py")
+_FILES = ("axis.py", "testbench.py", "cases.py", "run.py", "lint_design.py", "wheel.py")
 _HERE = Path(__file__).parent
 _REAL = 4  # inferences from the test set
 _BEAT_CYCLES = 20  # of patience for a beat: pauses make most wait

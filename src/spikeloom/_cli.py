@@ -176,7 +176,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Take the test set through the RTL and compare it with the reference, bit by bit."""
-    kept = f"the compiled simulation in {out} is kept; run the same command again"
+    kept = f"nothing in {out} was changed; run the same command again"
     with _session(kept) as progress:
         result = _api.verify(out, probe=probe, limit=limit, progress=progress)
         benched = _api.bench(out, progress=progress) if bench else None

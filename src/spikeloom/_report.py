@@ -54,6 +54,7 @@ class Report:
     """The report of one output folder; `board` is whose synthesis is shown, if any.
 
     `rest` is the logic of the core in no layer: streams, encoder, readout.
+    `verified` is whether the last verification passed, None before there was one.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Report:
     layers: tuple[LayerReport, ...]
     rest: Resources | None
     total: LayerReport
+    verified: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -70,6 +72,7 @@ class Report:
             "layers": [asdict(layer) for layer in self.layers],
             "rest": self.rest.to_json() if self.rest else None,
             "total": asdict(self.total),
+            "verified": self.verified,
             "energy_note": ENERGY_NOTE,
         }
 
@@ -79,14 +82,22 @@ def make_report(out: Path, manifest: Manifest, *, board: str | None, progress: P
     chosen = _board_to_show(out, manifest.board, board)
     activities = activity_of(out, manifest, progress)
     logic = _layer_logic(out, chosen, progress)
-    cycles = (read_result(out / "verify.json") or {}).get("layer_cycles") or {}
+    verification = read_result(out / "verify.json") or {}
+    cycles = verification.get("layer_cycles") or {}
     layers = tuple(
         _layer(layer, activities[layer.name], logic.get(layer.name), cycles.get(layer.name))
         for layer in manifest.layers
     )
     total = _total(layers, out, chosen)
     rest = logic.get(REST)
-    return Report(name=manifest.name, board=chosen, layers=layers, rest=rest, total=total)
+    return Report(
+        name=manifest.name,
+        board=chosen,
+        layers=layers,
+        rest=rest,
+        total=total,
+        verified=verification.get("passed"),
+    )
 
 
 def _board_to_show(out: Path, built_for: str | None, asked: str | None) -> str | None:

@@ -160,6 +160,8 @@ def _notes(report: Report) -> Iterator[str]:
             "of the total: the finished design with the board's serial port."
         )
     yield "Memory bits: weights and membranes; queues and tables are within LUT, FF and BRAM."
+    if report.verified is False:
+        yield "The last `spikeloom verify` failed: these are the cycles of a wrong design."
     if report.total.cycles is None:
         yield "Cycles are known after `spikeloom verify`."
     yield ENERGY_NOTE
