@@ -236,7 +236,7 @@ def test_comparison_that_could_not_be_made_is_a_failed_check(
     [
         ("train", "the last checkpoint is kept; run the same command again"),
         ("build", "nothing was written, an earlier output is untouched"),
-        ("verify", "is kept; run the same command again"),
+        ("verify", "was changed; run the same command again"),
         ("synth", "the boards already finished are kept; run again for the others"),
     ],
 )
