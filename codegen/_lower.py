@@ -166,8 +166,6 @@ def _view(layer: _Layer, source: Stream) -> LayerView:
         shape=link.output,
         neurons=math.prod(link.output),
         words=plan.words,
-        spiking=plan.spiking,
-        reset=link.neurons.reset,
         memories=_memories(layer),
     )
 

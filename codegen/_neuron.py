@@ -27,7 +27,6 @@ class NeuronPlan:
     lanes: int
     words: int
     time_steps: int
-    current_bits: int
     sum_bits: int
     membrane_bits: int
     bias_bits: int
@@ -130,7 +129,6 @@ def plan_neurons(
         lanes=folding.neuron_lanes,
         words=math.prod(link.output) // folding.neuron_lanes,
         time_steps=time_steps,
-        current_bits=current_bits,
         sum_bits=max(width.interval.bits, membrane_bits, current_bits, bias_bits),
         membrane_bits=membrane_bits,
         bias_bits=bias_bits,

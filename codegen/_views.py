@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spikeloom.codegen._literals import vector
-from spikeloom.ir import Encoder, Graph, Reset, Shape
+from spikeloom.ir import Encoder, Graph, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,6 @@ class LayerView:
     shape: Shape
     neurons: int
     words: int
-    spiking: bool
-    reset: Reset
     memories: tuple[tuple[str, str], ...]
 
     @property

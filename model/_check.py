@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from spikeloom.ir import Shape, is_name
+from spikeloom.model._schema import nearest_hint
 
 if TYPE_CHECKING:
     from spikeloom.model._config import (
@@ -185,7 +185,6 @@ def _hardware_problems(config: Config) -> list[str]:
     problems = []
     for name in config.hardware.layers:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else "valid: " + ", ".join(names)
+            hint = nearest_hint(name, names)
             problems.append(f"hardware.layers.{name}: no layer has that name; {hint}")
     return problems

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from numbers import Real
 from typing import TypedDict
 
 from spikeloom.ir import ConfigError, Leak, Reset
+from spikeloom.model._schema import nearest_hint
 from spikeloom.model._surrogate import Surrogate, as_surrogate
 
 MAX_LEAK = 8
@@ -87,10 +87,8 @@ def _check_names(options: NeuronOptions, others: Iterable[str]) -> None:
     known = [*NeuronOptions.__annotations__, *others]
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            if ELSEWHERE.get(name) in known:
-                near = [ELSEWHERE[name]]
-            hint = f"did you mean {near[0]!r}?" if near else "valid: " + ", ".join(known)
+            meant = ELSEWHERE.get(name)
+            hint = nearest_hint(meant if meant in known else name, known)
             raise ConfigError(f"a neuron has no keyword {name!r}; {hint}")
 
 

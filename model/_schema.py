@@ -9,12 +9,13 @@ A union of dataclasses is told apart by their `kind` fields.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, Union
+
+from spikeloom.ir import nearest_name
 
 T = TypeVar("T")
 PRIMITIVES = {
@@ -71,7 +72,7 @@ class Reader:
         for key in raw:
             if key not in names:
                 table = f"table [{where}]" if where else "the top level"
-                self.problems.append(f"unknown key {key!r} in {table}; {_nearest(key, names)}")
+                self.problems.append(f"unknown key {key!r} in {table}; {nearest_hint(key, names)}")
 
     def _value(self, value: Any, hint: Any, path: str) -> Any:  # noqa: ANN401  # any TOML value
         origin, args = typing.get_origin(hint), typing.get_args(hint)
@@ -113,7 +114,7 @@ class Reader:
     def _choice(self, value: Any, options: tuple[Any, ...], path: str) -> Any:  # noqa: ANN401  # as _value
         if value in options and type(value) in {type(option) for option in options}:
             return value
-        hint = f"; {_nearest(value, options)}" if isinstance(value, str) else ""
+        hint = f"; {nearest_hint(value, options)}" if isinstance(value, str) else ""
         self.problems.append(f"{path} must be {_one_of(options)}, not {value!r}{hint}")
         return _MISSING
 
@@ -164,10 +165,11 @@ def _one_of(options: Iterable[object]) -> str:
     return "one of " + ", ".join(repr(option) for option in options)
 
 
-def _nearest(name: str, names: Iterable[Any]) -> str:
+def nearest_hint(name: str, names: Iterable[Any]) -> str:
+    """Guess which of `names` was meant, or list them."""
     choices = [str(choice) for choice in names]
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else "valid: " + ", ".join(choices)
+    near = nearest_name(name, choices)
+    return f"did you mean {near!r}?" if near else "valid: " + ", ".join(choices)
 
 
 def to_toml(value: object) -> str:

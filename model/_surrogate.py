@@ -8,7 +8,6 @@ are those of snnTorch and SpikingJelly.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikeloom.ir import ConfigError
+from spikeloom.ir import ConfigError, nearest_name
 from spikeloom.model._autograd import apply
 
 
@@ -157,8 +156,8 @@ def as_surrogate(surrogate: str | Surrogate, sharpness: float | None = None) -> 
         )
     name = ALSO_CALLED.get(surrogate.lower(), surrogate.lower())
     if name not in SURROGATES:
-        near = difflib.get_close_matches(name, SURROGATES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = nearest_name(name, SURROGATES)
+        hint = f"; did you mean {near!r}?" if near else ""
         raise ConfigError(
             f"surrogate must be one of {', '.join(SURROGATES)}, not {surrogate!r}{hint}"
         )

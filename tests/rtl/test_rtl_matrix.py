@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,6 @@ from rtl_bench.suite import Mutation
 SELECTION = Selection(tuple(sorted({case.module for case in CASES})), slow=True)
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def simulation(tmp_path_factory: pytest.TempPathFactory, need: Callable[[str], None]) -> Path:
-    need("verilator")
-    return SELECTION.build(tmp_path_factory.mktemp("matrix"))
 
 
 @pytest.mark.parametrize("module", SELECTION.modules)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ SELECTION = Selection(
         "spikeloom_rate_encoder",
     )
 )
-
-
-@pytest.fixture(scope="module")
-def simulation(tmp_path_factory: pytest.TempPathFactory, need: Callable[[str], None]) -> Path:
-    need("verilator")
-    return SELECTION.build(tmp_path_factory.mktemp("stream"))
 
 
 @pytest.mark.parametrize("module", SELECTION.modules)

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Generic, TypeVar
 
 from rtl_bench.suite import Case
-from spikeloom.sim.axis import AxisSink, AxisSource, Beat, Domain, Handle, Pauses
+from spikeloom.sim.axis import AxisSink, AxisSource, Beat, Domain, Handle, Monitor, Pauses
 
 T = TypeVar("T")
 
@@ -268,3 +268,16 @@ def with_last(words: Sequence[int]) -> list[Beat]:
 def consecutive(cycles: Sequence[int], clocks: int = 1) -> bool:
     """Say whether something happened every so many clocks, from the first to the last."""
     return list(cycles) == [cycles[0] + clocks * i for i in range(len(cycles))]
+
+
+class ProbedBench(AxisBench):
+    """A module that shows its neurons as well; what it shows goes to `probe`."""
+
+    def __init__(self, instance: Instance, *, share: float, random: Random) -> None:
+        super().__init__(instance, share=share, random=random)
+        self.probe: InOrder[tuple[int, int]] = InOrder("probed (spikes, membranes)")
+        self.checkers.append(self.probe)
+        outputs = (instance.probe_spikes_o, instance.probe_membranes_o)
+        self.domain.add(
+            Monitor(instance.probe_valid_o, outputs, lambda s, m: self.probe.check((s, m)))
+        )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 
 import numpy as np
 
-from rtl_bench.agents import AxisBench, InOrder, Instance, pack, with_last
+from rtl_bench.agents import ProbedBench, pack, with_last
 from spikeloom.ir import Encoder, Executor, Graph, IntArray, input_of
-from spikeloom.sim.axis import Beat, Monitor
+from spikeloom.sim.axis import Beat
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +31,10 @@ def _stream(values: IntArray) -> IntArray:
     return ordered.reshape(len(values), -1).astype(np.int64)
 
 
-class LayerBench(AxisBench):
+class LayerBench(ProbedBench):
     """A transaction is the input of one inference."""
 
     rounds = 5
-
-    def __init__(self, instance: Instance, *, share: float, random: Random) -> None:
-        super().__init__(instance, share=share, random=random)
-        self._probe: InOrder[tuple[int, int]] = InOrder("probed (spikes, membranes)")
-        self.checkers.append(self._probe)
-        outputs = (instance.probe_spikes_o, instance.probe_membranes_o)
-        self.domain.add(
-            Monitor(instance.probe_valid_o, outputs, lambda s, m: self._probe.check((s, m)))
-        )
 
     @property
     def network(self) -> Network:
@@ -82,7 +72,7 @@ class LayerBench(AxisBench):
         super().send(transaction)
         lanes, bits = self.case["NeuronLanes"], self.case["MembraneBits"]
         spikes, membranes = self.network.run(transaction)
-        self._probe.expect(
+        self.probe.expect(
             (pack(s, 1), pack(m, bits))
             for s, m in zip(
                 spikes.reshape(-1, lanes).tolist(),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 
-from rtl_bench.agents import AxisBench, InOrder, Instance, consecutive, pack, with_last
+from rtl_bench.agents import ProbedBench, consecutive, pack, with_last
 from spikeloom.ir import Leak, Reset
-from spikeloom.sim.axis import Beat, Monitor
+from spikeloom.sim.axis import Beat
 
 Inference = list[list[int]]  # currents of all neurons, step by step
 
@@ -52,19 +51,10 @@ class Rule:
         return {Reset.SUBTRACT: u - theta, Reset.ZERO: 0, Reset.NONE: u}[self.reset]
 
 
-class NeuronBench(AxisBench):
+class NeuronBench(ProbedBench):
     """A transaction is the currents of one inference."""
 
     rounds = 6
-
-    def __init__(self, instance: Instance, *, share: float, random: Random) -> None:
-        super().__init__(instance, share=share, random=random)
-        self._probe: InOrder[tuple[int, int]] = InOrder("probed (spikes, membranes)")
-        self.checkers.append(self._probe)
-        outputs = (instance.probe_spikes_o, instance.probe_membranes_o)
-        self.domain.add(
-            Monitor(instance.probe_valid_o, outputs, lambda s, m: self._probe.check((s, m)))
-        )
 
     @property
     def rule(self) -> Rule:
@@ -106,7 +96,7 @@ class NeuronBench(AxisBench):
         for step in self._trace(transaction):
             for i in range(0, self.neurons, lanes):
                 spikes, membranes = zip(*step[i : i + lanes], strict=True)
-                self._probe.expect([(pack(spikes, 1), pack(membranes, bits))])
+                self.probe.expect([(pack(spikes, 1), pack(membranes, bits))])
 
     def _trace(self, inference: Inference) -> list[list[tuple[int, int]]]:
         """Return (spike, membrane) of every neuron, step by step: the model."""
