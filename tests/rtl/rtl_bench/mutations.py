@@ -104,7 +104,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "leaves_no_gap", "spikeloom_neuron", "nrn_zero",
-        "(Words < 4) ? 4 - Words : 0;", "0;", slow=True,
+        "(Words < Turnaround) ? Turnaround - Words : 0;", "0;", slow=True,
     ),
     Mutation(
         "late_reset_of_v", "spikeloom_neuron", "nrn_late",
