@@ -18,6 +18,7 @@ from typing import Any
 
 import spikeloom
 
+SHOWN_LAYERS = 6  # a longer network is told by its ends
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- results: benchmarks/readme_results.py -->", "<!-- end of results -->"
 
@@ -29,16 +30,27 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def shape_of(manifest: dict[str, Any]) -> str:
-    """Describe the layers, as in 784-128-10."""
-    shapes = [manifest["input"]["shape"], *(layer["shape"] for layer in manifest["layers"])]
-    return "-".join("x".join(map(str, shape)) for shape in shapes)
+    """Describe the layers, as in 784-128-10 or 3x32x32 to 10 in 24 layers."""
+    layers = manifest["layers"]
+    shapes = [manifest["input"]["shape"], *(layer["shape"] for layer in layers)]
+    texts = ["x".join(map(str, shape)) for shape in shapes]
+    if len(layers) > SHOWN_LAYERS:
+        return f"{texts[0]} to {texts[-1]} in {len(layers)} layers"
+    return "-".join(texts)
 
 
 def exactness(out: Path) -> Iterator[str]:
     """Say per network what was compared and what it takes."""
     manifest, verified = read(out / "manifest.json"), read(out / "verify.json")
     report = spikeloom.report(out)
-    bits = sorted({layer["weight_bits"] for layer in manifest["layers"]})
+    bits = sorted(
+        {
+            synapse["weight_bits"]
+            for layer in manifest["layers"]
+            for synapse in layer["synapses"]
+            if synapse["kind"] != "product"
+        }
+    )
     if not (verified["probe"] and verified["passed"]):
         sys.exit(f"{out} must have passed `spikeloom verify --probe`")
     yield (

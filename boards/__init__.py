@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spikeloom.boards._board import Board, Family, Resources, Support, list_boards, load_board
 from spikeloom.boards._emit import emit_board
+from spikeloom.boards._fit import Fit, check_fit, fit
 from spikeloom.boards._host import Answers, classify
 from spikeloom.boards._layers import REST, layer_resources
 from spikeloom.boards._synth import SynthResult, synthesise
@@ -13,11 +14,14 @@ __all__ = [
     "Answers",
     "Board",
     "Family",
+    "Fit",
     "Resources",
     "Support",
     "SynthResult",
+    "check_fit",
     "classify",
     "emit_board",
+    "fit",
     "layer_resources",
     "list_boards",
     "load_board",

@@ -100,6 +100,7 @@ class Board:
     clock_mhz: float  # of the oscillator, which clocks the design
     target_mhz: float  # what place and route aims for
     resources: Resources
+    lut_bits: int  # what one look-up table holds as memory, at most
     bram_bits: int
     spram_bits: int
     clock: Pin
@@ -142,6 +143,7 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
         **data,
         "family": Family(data["family"]),
         "support": Support(data["support"]),
+        "lut_bits": resources.pop("lut_bits"),
         "bram_bits": resources.pop("bram_bits"),
         "spram_bits": resources.pop("spram_bits"),
         "resources": Resources(**resources),

@@ -1,9 +1,9 @@
 """What each layer of a network takes, as synthesised.
 
 A flat synthesis gives the best result but forgets which look-up table came
-from which layer.  So the core is synthesised a second time with every layer
-kept as a module of its own, and counted before packing.  The counts add up to
-that synthesis; the flat one is a few per cent smaller.
+from which layer.  So the core is synthesised a second time with every instance
+of a layer kept as a module of its own, and counted before packing.  The counts
+add up to that synthesis; the flat one is a few per cent smaller.
 """
 
 from __future__ import annotations
@@ -86,19 +86,16 @@ def _measure(job: Job) -> dict[str, Resources]:
 def split_layers(modules: Mapping[str, Any], job: Job) -> dict[str, Resources]:
     """Share the cells of a mapped hierarchy out among the layers of a core."""
     top = modules[job.manifest.top]["cells"]
-    layers = {layer.instance: layer.name for layer in job.manifest.layers}
-    missing = sorted(set(layers) - set(top))
+    owners = {name: layer.name for layer in job.manifest.layers for name in layer.instances}
+    missing = sorted(set(owners) - set(top))
     if missing:
         raise ToolError(f"{job.manifest.top} must have the instance {missing[0]}, and it is gone")
-    used = {
-        name: count_cells(_leaves(modules, top[instance]["type"]), job.paths.flow)
-        for instance, name in layers.items()
+    cells = {
+        name: Counter[str]() for name in (*(layer.name for layer in job.manifest.layers), REST)
     }
-    rest = Counter[str]()
     for instance, cell in top.items():
-        if instance not in layers:
-            rest.update(_leaves(modules, cell["type"]))
-    return {**used, REST: count_cells(rest, job.paths.flow)}
+        cells[owners.get(instance, REST)].update(_leaves(modules, cell["type"]))
+    return {name: count_cells(found, job.paths.flow) for name, found in cells.items()}
 
 
 def _leaves(modules: Mapping[str, Any], kind: str) -> Counter[str]:

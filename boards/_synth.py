@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spikeloom.boards._board import Board, Resources, Support
+from spikeloom.boards._fit import check_fit
 from spikeloom.boards._flow import pack_arguments, place_arguments, routes
 from spikeloom.boards._job import Job, clear, locked, prepare
 from spikeloom.boards._process import ToolRunError
@@ -92,10 +93,11 @@ def synthesise(
         ConfigError: If there is no such board, or none is given.
         BuildError: If `out` is not an output folder, or the design has a
             multiplier.
-        ResourceError: If it does not fit the board.
+        ResourceError: If it does not fit the board; at once if its memories alone do not.
         ToolError: If a tool is missing or fails.
     """
     job = prepare(out, board=board, seed=seed, core_only=core_only, progress=progress)
+    check_fit(job.manifest, job.board)
     with locked(job):
         tools = _find_tools(job)
         warm_up(tools, job.progress)

@@ -3,23 +3,55 @@
 from __future__ import annotations
 
 from spikeloom.codegen._files import FileSet
-from spikeloom.codegen._literals import sized, vector
+from spikeloom.codegen._literals import vector
 from spikeloom.codegen._views import Design
 from spikeloom.hdl_templates import environment, library_modules
-from spikeloom.ir import Encoder, graph_files
+from spikeloom.ir import graph_files
 
 # Bottom up: a module stands behind those that it instantiates.
 _LIBRARY = (
     "spikeloom_fifo",
     "spikeloom_rom",
+    "spikeloom_word_queue",
     "spikeloom_event_queue",
     "spikeloom_address_rule",
     "spikeloom_accumulator",
     "spikeloom_synapse",
+    "spikeloom_channelwise",
+    "spikeloom_product",
     "spikeloom_neuron",
-    "spikeloom_layer",
+    "spikeloom_fork",
+    "spikeloom_resize",
+    "spikeloom_add",
+    "spikeloom_concat",
+    "spikeloom_delay",
+    "spikeloom_rate_encoder",
     "spikeloom_argmax",
 )
+# What a module of the library instantiates.
+_PARTS = {
+    "spikeloom_word_queue": ("spikeloom_fifo",),
+    "spikeloom_event_queue": ("spikeloom_word_queue",),
+    "spikeloom_address_rule": ("spikeloom_rom",),
+    "spikeloom_synapse": (
+        "spikeloom_event_queue",
+        "spikeloom_address_rule",
+        "spikeloom_accumulator",
+    ),
+    "spikeloom_channelwise": (
+        "spikeloom_word_queue",
+        "spikeloom_address_rule",
+        "spikeloom_accumulator",
+    ),
+    "spikeloom_product": (
+        "spikeloom_event_queue",
+        "spikeloom_address_rule",
+        "spikeloom_accumulator",
+    ),
+    "spikeloom_neuron": ("spikeloom_rom",),
+    "spikeloom_add": ("spikeloom_rom",),
+    "spikeloom_delay": ("spikeloom_fifo",),
+}
 
 
 def sources_of(design: Design) -> tuple[str, ...]:
@@ -33,21 +65,24 @@ def emit(design: Design, *, version: str) -> FileSet:
     for name, content in library_modules(_modules(design)).items():
         files.add(f"rtl/{name}", content)
     files.add(f"rtl/{design.top}.v", _top(design, version))
-    for layer in design.layers:
-        for path, content in layer.memories:
-            files.add(path, content)
+    for path, content in design.memories:
+        files.add(path, content)
     for path, data in graph_files(design.graph).items():
         files.add(f"graph/{path}", data)
     return files
 
 
 def _modules(design: Design) -> tuple[str, ...]:
-    rate = design.input.encoder is Encoder.RATE
-    return (*_LIBRARY, "spikeloom_rate_encoder") if rate else _LIBRARY
+    """The library modules that a design needs, in compile order."""
+    needed = {instance.module for block in design.blocks for instance in block.instances}
+    for name in reversed(_LIBRARY):  # parts stand in front of what they are part of
+        if name in needed:
+            needed.update(_PARTS.get(name, ()))
+    return tuple(name for name in _LIBRARY if name in needed)
 
 
 def _top(design: Design, version: str) -> str:
     templates = environment()
     templates.filters["vector"] = vector
     template = templates.get_template("top.v.j2")
-    return template.render(design=design, version=version, seed=sized(design.input.seed, 16))
+    return template.render(design=design, version=version)

@@ -1,129 +1,227 @@
-"""How one layer lies in hardware: its words, its positions and its address rule."""
+"""How the address rule and the weights of an engine lie in its memories."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.codegen._literals import address_bits, unsigned_bits
-from spikeloom.codegen._rule import Axis, Reach, reaches
-from spikeloom.ir import Dense, IntArray, Shape, Synapse
+from spikeloom.codegen._literals import address_bits, memory_file, pack, unsigned_bits
+from spikeloom.codegen._rule import Axis, Window, kept_axis, mixing_axis, sliding_axis
+from spikeloom.ir import Conv2d, Dense, IntArray, MixAxis, Shape, TokenMix
+
+Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Geometry:
-    """The synapse of one layer as a convolution over (rows, columns).
+class Tables:
+    """Two axes and the address steps of an engine.
 
-    A dense synapse on a vector has one position; a dense synapse behind a
-    pooling is a convolution whose kernel covers the whole pooled map.
-    `weight` is `[out, in, kernel_rows, kernel_columns]` with `in` in stream
-    order.
+    A position has `position_words` words of results; each of the `taps` has
+    `tap_words` words of weights (0 where there are none), and `row_taps` taps
+    lie between one tap along y and the next.
     """
 
-    spatial: bool
     rows: Axis
     columns: Axis
-    weight: IntArray
-    in_lanes: int
-    ports: int
-    lanes: int
-
-    @property
-    def in_groups(self) -> int:
-        """Input words per position."""
-        return int(self.weight.shape[1]) // self.in_lanes
-
-    @property
-    def port_channels(self) -> int:
-        """Input channels of one event port."""
-        return int(self.weight.shape[1]) // self.ports
-
-    @property
-    def groups(self) -> int:
-        """Words of output channels per position."""
-        return int(self.weight.shape[0]) // self.lanes
+    taps: int
+    row_taps: int
+    tap_words: int
+    position_words: int
 
     @property
     def depth(self) -> int:
-        """Words of currents."""
-        return self.rows.outputs * self.columns.outputs * self.groups
+        """Words of results."""
+        return self.rows.outputs * self.columns.outputs * self.position_words
 
     @property
-    def in_words(self) -> int:
-        """Input words per time step."""
-        return self.rows.size * self.columns.size * self.in_groups
+    def positions(self) -> int:
+        """Positions in front of the engine."""
+        return self.rows.size * self.columns.size
 
     @property
     def weight_depth(self) -> int:
-        """Words in the weight memory of one port."""
-        taps = self.rows.kernel * self.columns.kernel
-        return taps * self.groups * self.port_channels
-
-    # Strides of the weight address and of the current address.
-    @property
-    def column_tap(self) -> int:
-        """Weight words from one kernel column to the next."""
-        return self.groups * self.port_channels
-
-    @property
-    def row_tap(self) -> int:
-        """Weight words from one kernel row to the next."""
-        return self.columns.kernel * self.column_tap
-
-    @property
-    def row_output(self) -> int:
-        """Current words from one output row to the next."""
-        return self.columns.outputs * self.groups
+        """Words of weights."""
+        return max(1, self.taps * self.tap_words)
 
     @property
     def tap_bits(self) -> int:
         """Bits of the largest number of taps along an axis."""
-        counts = [reach.count for axis in (self.rows, self.columns) for reach in reaches(axis)]
-        return unsigned_bits(max(counts))
-
-    def row_table(self) -> list[tuple[tuple[int, int], ...]]:
-        """Entries of the row table as `(value, bits)` fields, lowest first."""
-        return [self._entry(r, self.row_tap, self.row_output) for r in reaches(self.rows)]
-
-    def column_table(self) -> list[tuple[tuple[int, int], ...]]:
-        """Entries of the column table as `(value, bits)` fields, lowest first."""
-        return [self._entry(r, self.column_tap, self.groups) for r in reaches(self.columns)]
-
-    def _entry(self, reach: Reach, tap: int, output: int) -> tuple[tuple[int, int], ...]:
-        return (
-            (reach.count, self.tap_bits),
-            (reach.output * output, address_bits(self.depth)),
-            (reach.tap * tap, address_bits(self.weight_depth)),
-        )
+        return unsigned_bits(max(r.count for a in (self.rows, self.columns) for r in a.reaches))
 
     @property
-    def table_bits(self) -> int:
-        """Bits of a table entry."""
-        return self.tap_bits + address_bits(self.depth) + address_bits(self.weight_depth)
+    def row_tap_step(self) -> int:
+        """Weight words from one visited row to the next."""
+        return self.rows.tap_step * self.row_taps * self.tap_words
 
-    def port_weights(self, port: int) -> IntArray:
-        """Words of the weight memory of `port`, as `[words, lanes]`."""
-        own = self.weight[:, port :: self.ports]
-        out, channels, height, width = own.shape
-        grouped = own.reshape(self.groups, self.lanes, channels, height, width)
-        # word = ((row * width + column) * groups + group) * channels + channel
-        ordered = np.transpose(grouped, (3, 4, 0, 2, 1))
-        return np.ascontiguousarray(ordered).reshape(-1, out // self.groups)
+    @property
+    def column_tap_step(self) -> int:
+        """Weight words from one visited column to the next."""
+        return self.columns.tap_step * self.tap_words
+
+    @property
+    def row_output_step(self) -> int:
+        """Result words from one visited row to the next."""
+        return self.rows.output_step * self.columns.outputs * self.position_words
+
+    @property
+    def column_output_step(self) -> int:
+        """Result words from one visited column to the next."""
+        return self.columns.output_step * self.position_words
+
+    @property
+    def entry_bits(self) -> int:
+        """Bits of a word of either table."""
+        return sum(self._widths)
+
+    @property
+    def _widths(self) -> tuple[int, int, int]:
+        return (self.tap_bits, address_bits(self.depth), address_bits(self.weight_depth))
+
+    def row_file(self) -> str:
+        """The table of the rows."""
+        return self._file(
+            self.rows, self.row_taps * self.tap_words, self.columns.outputs * self.position_words
+        )
+
+    def column_file(self) -> str:
+        """The table of the columns."""
+        return self._file(self.columns, self.tap_words, self.position_words)
+
+    def _file(self, axis: Axis, tap: int, output: int) -> str:
+        words = [
+            pack(zip((r.count, r.output * output, r.tap * tap), self._widths, strict=True))
+            for r in axis.reaches
+        ]
+        return memory_file(words, self.entry_bits)
 
 
-def kernel_of(synapse: Synapse, source: Shape, pooled: Shape, *, flat: bool) -> IntArray:
+def convolution_axes(conv: Conv2d, size: Pair, pool: Pair, outputs: Pair) -> tuple[Axis, Axis]:
+    """The axes of a convolution on a map of `size`, behind sum pools of `pool`."""
+    return _pair(
+        Window(
+            size=size[axis],
+            kernel=int(conv.weight.shape[2 + axis]),
+            outputs=outputs[axis],
+            pool=pool[axis],
+            stride=conv.stride[axis],
+            padding=conv.padding[axis],
+            dilation=conv.dilation[axis],
+        )
+        for axis in (0, 1)
+    )
+
+
+def covering_axes(size: Pair, pool: Pair) -> tuple[Axis, Axis]:
+    """The axes of a dense synapse behind pools: a kernel that covers the whole pooled map."""
+    return _pair(
+        Window(size=size[axis], kernel=size[axis] // pool[axis], outputs=1, pool=pool[axis])
+        for axis in (0, 1)
+    )
+
+
+def pooling_axes(
+    size: Pair, outputs: Pair, *, kernel: Pair, stride: Pair, padding: Pair
+) -> tuple[Axis, Axis]:
+    """The axes of a pooling."""
+    return _pair(
+        Window(
+            size=size[axis],
+            kernel=kernel[axis],
+            outputs=outputs[axis],
+            stride=stride[axis],
+            padding=padding[axis],
+        )
+        for axis in (0, 1)
+    )
+
+
+def kept_axes(size: Pair) -> tuple[Axis, Axis]:
+    """The axes of a rule that changes channels only."""
+    return kept_axis(size[0]), kept_axis(size[1])
+
+
+def mixing_tables(mix: TokenMix, size: Pair, pool: Pair, position_words: int) -> Tables:
+    """The tables of a token mixing; its weights are one per tap (see `mixing_weights`)."""
+    height, width = (side // window for side, window in zip(size, pool, strict=True))
+    rows, columns, row_taps = kept_axis(size[0], pool[0]), kept_axis(size[1], pool[1]), 1
+    match mix.axis:
+        case MixAxis.ROWS:
+            rows = mixing_axis(size[0], pool[0], block=height)
+        case MixAxis.COLUMNS:
+            columns = mixing_axis(size[1], pool[1], block=width)
+        case MixAxis.TOKENS:
+            # tap = (y * width + x) * tokens + ky * width + kx
+            rows = mixing_axis(size[0], pool[0], block=height * width)
+            columns = mixing_axis(size[1], pool[1], block=height * width)
+            row_taps = width
+    return Tables(
+        rows=rows,
+        columns=columns,
+        taps=mix.weight.size,
+        row_taps=row_taps,
+        tap_words=1,
+        position_words=position_words,
+    )
+
+
+def mixing_weights(mix: TokenMix, height: int, width: int) -> IntArray:
+    """Weights `[taps, 1]` of a token mixing in the order of its tables: outputs fall."""
+    if mix.axis is not MixAxis.TOKENS:
+        return np.ascontiguousarray(mix.weight[::-1].T).reshape(-1, 1)
+    taps = mix.weight.reshape(height, width, -1)[::-1, ::-1].reshape(height * width, -1)
+    return np.ascontiguousarray(taps.T).reshape(-1, 1)
+
+
+def dense_kernel(dense: Dense, source: Shape, pooled: Shape, *, flat: bool) -> IntArray:
     """Return the weights as `[out, in, rows, columns]`, inputs in stream order.
 
     Streams run channel-fastest; a `Dense` synapse indexes (C, H, W).
     """
-    if not isinstance(synapse, Dense):
-        return synapse.weight
-    outputs = synapse.weight.shape[0]
+    outputs = dense.weight.shape[0]
     if len(source) == 1:
-        return synapse.weight.reshape(outputs, -1, 1, 1)
-    maps = synapse.weight.reshape(outputs, *pooled)
+        return dense.weight.reshape(outputs, -1, 1, 1)
+    maps = dense.weight.reshape(outputs, *pooled)
     if flat:
         return np.transpose(maps, (0, 2, 3, 1)).reshape(outputs, math.prod(pooled), 1, 1)
     return maps
+
+
+def port_weights(kernel: IntArray, *, groups: int, lanes: int, ports: int, port: int) -> IntArray:
+    """Words `[words, lanes]` of the weight memory of a port.
+
+    `kernel` is `[out, in / groups, rows, columns]`; the word of a tap, a group
+    `g` of `lanes` outputs of a channel group, and input channel `c` is
+    `(tap * words of a channel group + g) * in + c`, with every `ports`-th
+    channel in the memory of one port.
+    """
+    out, channels, height, width = kernel.shape
+    words = out // groups // lanes
+    split = kernel.reshape(groups, words, lanes, channels, height, width)
+    ordered = np.transpose(split, (4, 5, 1, 0, 3, 2))  # rows, columns, word, group, channel, lane
+    flat = ordered.reshape(height, width, words, groups * channels, lanes)[:, :, :, port::ports]
+    return np.ascontiguousarray(flat).reshape(-1, lanes)
+
+
+def channel_weights(kernel: IntArray, lanes: int) -> IntArray:
+    """Words `[words, lanes]` of a depthwise kernel `[channels, 1, rows, columns]`.
+
+    The word of a tap and a word of channels is `tap * words per position + word`.
+    """
+    channels, _, height, width = kernel.shape
+    split = kernel.reshape(channels // lanes, lanes, height, width)
+    return np.ascontiguousarray(np.transpose(split, (2, 3, 0, 1))).reshape(-1, lanes)
+
+
+def offset_file(channels: int, heads: int, words: int, depth: int) -> str:
+    """The channel table: where the outputs of a channel's group begin at a position."""
+    size = channels // heads
+    offsets = [channel // size * words for channel in range(channels)]
+    return memory_file(offsets, address_bits(depth))
+
+
+def _pair(windows: Iterable[Window]) -> tuple[Axis, Axis]:
+    first, second = map(sliding_axis, windows)
+    return first, second

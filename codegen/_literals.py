@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from spikeloom.ir import IntArray
 
 
@@ -32,6 +34,11 @@ def text(value: str) -> str:
     return f'"{value}"'
 
 
+def joined(signals: Sequence[str]) -> str:
+    """Print signals as one, the first lowest."""
+    return signals[0] if len(signals) == 1 else f"{{{', '.join(reversed(signals))}}}"
+
+
 def pack(fields: Iterable[tuple[int, int]]) -> int:
     """Join `(value, bits)` fields into one word, the first field lowest."""
     word = position = 0
@@ -47,13 +54,17 @@ def memory_file(words: Sequence[int], bits: int) -> str:
     return "".join(f"{word:0{digits}x}\n" for word in words)
 
 
-def pack_rows(rows: IntArray, bits: int) -> list[int]:
-    """Pack every row of `rows` `[words, lanes]` into a word, lane 0 lowest."""
-    mask = (1 << bits) - 1
-    packed = []
-    for row in rows.tolist():
-        word = 0
-        for value in reversed(row):
-            word = (word << bits) | (value & mask)
-        packed.append(word)
-    return packed
+def rows_file(rows: IntArray, bits: int) -> str:
+    """Print every row of `rows` `[words, lanes]` as a word of `bits` bits a lane, lane 0 lowest.
+
+    What `memory_file` would print, for millions of weights.
+    """
+    words, lanes = rows.shape
+    shifts = np.arange(bits)
+    planes = (rows[:, :, None] >> shifts & 1).astype(np.uint8).reshape(words, lanes * bits)
+    digits = (lanes * bits + 3) // 4
+    padded = np.pad(planes, ((0, 0), (0, digits * 4 - lanes * bits)))
+    nibbles = padded.reshape(words, digits, 4) @ np.array([1, 2, 4, 8], np.uint8)
+    letters = np.frombuffer(b"0123456789abcdef", np.uint8)[nibbles[:, ::-1]]
+    lines = np.concatenate([letters, np.full((words, 1), ord("\n"), np.uint8)], axis=1)
+    return lines.tobytes().decode("ascii")

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from spikeloom.codegen._emit import sources_of
 from spikeloom.codegen._files import MARKER, FileSet
-from spikeloom.codegen._views import Design
+from spikeloom.codegen._views import Design, LayerView
 from spikeloom.ir import BuildError
 
-FORMAT = 1
+FORMAT = 2
 _Record = TypeVar("_Record")
 
 
@@ -41,23 +41,43 @@ class ManifestOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestLayer:
-    """One layer as built; `instance` is its name inside the top module."""
+class ManifestSynapse:
+    """One synapse or product as built; the weights of a product are those it holds at a time."""
 
     name: str
-    synapse: str
     kind: str
     engine: str
     lanes: int
     event_ports: int
-    neuron_lanes: int
     weight_bits: int
     weights: int
     current_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestLayer:
+    """One layer as built: a neuron group, and what works for it alone or first.
+
+    `instances` are the names of its modules inside the top module.
+    """
+
+    name: str
+    synapses: tuple[ManifestSynapse, ...]
+    neuron_lanes: int
     membrane_bits: int
     shape: tuple[int, ...]
     neurons: int
-    instance: str
+    instances: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestMemory:
+    """A memory: whose it is, what it holds, and its size."""
+
+    owner: str
+    holds: str
+    words: int
+    bits: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +93,7 @@ class Manifest:
     input: ManifestInput
     output: ManifestOutput
     layers: tuple[ManifestLayer, ...]
+    memories: tuple[ManifestMemory, ...]
     sources: tuple[str, ...]
     files: Mapping[str, str]
 
@@ -95,7 +116,8 @@ def manifest_of(
         board=board,
         input=_same_named(ManifestInput, design.input, encoder=design.input.encoder.value),
         output=_same_named(ManifestOutput, design.readout),
-        layers=tuple(_same_named(ManifestLayer, layer, engine="event") for layer in design.layers),
+        layers=tuple(map(_layer_of, design.layers)),
+        memories=tuple(_same_named(ManifestMemory, memory) for memory in design.storages),
         sources=sources_of(design),
         files={} if files is None else files.digests(),
     )
@@ -125,6 +147,11 @@ def load_manifest(folder: Path) -> Manifest:
         raise BuildError(f"{path} is damaged ({error!r}); build the folder again") from error
 
 
+def _layer_of(layer: LayerView) -> ManifestLayer:
+    synapses = tuple(_same_named(ManifestSynapse, synapse) for synapse in layer.synapses)
+    return _same_named(ManifestLayer, layer, synapses=synapses)
+
+
 def _same_named(kind: type[_Record], view: object, **others: object) -> _Record:
     """Fill a record from the fields of the same name of a view."""
     names = [field.name for field in fields(kind) if field.name not in others]  # type: ignore[arg-type]  # a dataclass
@@ -136,9 +163,16 @@ def _manifest(record: dict[str, Any]) -> Manifest:
     values = {field.name: record[field.name] for field in fields(Manifest)}
     values["input"] = _typed(ManifestInput, record["input"])
     values["output"] = _typed(ManifestOutput, record["output"])
-    values["layers"] = tuple(_typed(ManifestLayer, layer) for layer in record["layers"])
+    values["layers"] = tuple(map(_read_layer, record["layers"]))
+    values["memories"] = tuple(_typed(ManifestMemory, memory) for memory in record["memories"])
     values["sources"] = tuple(record["sources"])
     return Manifest(**values)
+
+
+def _read_layer(record: dict[str, Any]) -> ManifestLayer:
+    synapses = tuple(_typed(ManifestSynapse, synapse) for synapse in record["synapses"])
+    instances = tuple(record["instances"])
+    return _typed(ManifestLayer, {**record, "synapses": synapses, "instances": instances})
 
 
 def _typed(kind: type[_Record], record: dict[str, Any]) -> _Record:

@@ -1,4 +1,4 @@
-"""The neuron part of a layer: number formats and constants."""
+"""The block of a neuron group: number formats and constants."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.codegen._chain import Folding, Link
+from spikeloom.codegen._facts import Facts
 from spikeloom.codegen._literals import memory_file, pack, sized, text, unsigned_bits
-from spikeloom.codegen._views import Parameter, Section
-from spikeloom.ir import IntArray, Interval, Leak, Neurons, Reset, Shape, Widths, per_neuron
+from spikeloom.codegen._stream import Stream
+from spikeloom.codegen._synapse import busy
+from spikeloom.codegen._views import Instance, Parameter, Port, ProbeView, Section
+from spikeloom.codegen._wiring import Draft, Wiring
+from spikeloom.ir import IntArray, Interval, Leak, Neurons, Reset, Shape, per_neuron
 
 _RESET_MODE = {Reset.SUBTRACT: 0, Reset.ZERO: 1, Reset.NONE: 2}
 
@@ -27,6 +30,7 @@ class NeuronPlan:
     lanes: int
     words: int
     time_steps: int
+    current_bits: int
     sum_bits: int
     membrane_bits: int
     bias_bits: int
@@ -38,11 +42,6 @@ class NeuronPlan:
     def spiking(self) -> bool:
         """Whether the group ever spikes."""
         return self.neurons.threshold is not None
-
-    @property
-    def out_bits(self) -> int:
-        """Width of the stream that leaves."""
-        return self.lanes if self.spiking else self.lanes * self.membrane_bits
 
     @property
     def carries(self) -> str:
@@ -67,29 +66,48 @@ class NeuronPlan:
             f"reset {self.neurons.reset.value}{late}"
         )
 
-    def section(self, name: str) -> Section:
+    def formats(self) -> tuple[str, ...]:
+        """Lines of comment: number formats and timing."""
+        saturating = " saturating" * self.saturates
+        return (
+            f"currents {self.current_bits} bits, membranes {self.membrane_bits}{saturating}, "
+            "signed integers",
+            f"per clock: neurons updated {self.lanes}; clocks: {self.words} per time step",
+        )
+
+    def sections(self, name: str) -> tuple[Section, ...]:
         """The parameters of `spikeloom_neuron`."""
+        return (
+            Section.of("Neurons", Lanes=self.lanes, Words=self.words, TimeSteps=self.time_steps),
+            Section.of(
+                "Number formats",
+                CurrentBits=self.current_bits,
+                SumBits=self.sum_bits,
+                MembraneBits=self.membrane_bits,
+                Saturate=int(self.saturates),
+            ),
+            self._dynamics(),
+            Section.of(
+                "Bias and threshold",
+                BiasBits=self.bias_bits,
+                ThresholdBits=self.threshold_bits,
+                **self._constants(name),
+            ),
+        )
+
+    def _dynamics(self) -> Section:
         terms = self.neurons.leak.terms
-        values: dict[str, int | str] = {
-            "NeuronLanes": self.lanes,
-            "Words": self.words,
-            "TimeSteps": self.time_steps,
-            "SumBits": self.sum_bits,
-            "MembraneBits": self.membrane_bits,
-            "Saturate": int(self.saturates),
-            "Spiking": int(self.spiking),
-            "LeakTerms": len(terms),
-            "Leak": sized(pack(((t.sign < 0) << 5 | t.shift, 6) for t in terms), 6 * len(terms)),
-            "ResetMode": _RESET_MODE[self.neurons.reset],
-            "ResetDelay": int(self.neurons.reset_delay),
-            "BiasBits": self.bias_bits,
-            "ThresholdBits": self.threshold_bits,
-            **self._constants(name),
-        }
-        comments = {"Leak": leak_text(self.neurons.leak), "ResetMode": self.neurons.reset.value}
+        leak = sized(pack(((t.sign < 0) << 5 | t.shift, 6) for t in terms), 6 * len(terms))
+        reset = self.neurons.reset
         return Section(
-            "Neurons",
-            tuple(Parameter(n, str(v), comments.get(n, "")) for n, v in values.items()),
+            "Leak and reset",
+            (
+                Parameter("Spiking", str(int(self.spiking))),
+                Parameter("LeakTerms", str(len(terms))),
+                Parameter("Leak", leak, leak_text(self.neurons.leak)),
+                Parameter("ResetMode", str(_RESET_MODE[reset]), reset.value),
+                Parameter("ResetDelay", str(int(self.neurons.reset_delay))),
+            ),
         )
 
     def _constants(self, name: str) -> dict[str, int | str]:
@@ -111,13 +129,62 @@ class NeuronPlan:
         return ((f"mem/{name}_neurons.mem", memory_file(words, self.lanes * sum(widths))),)
 
 
-def plan_neurons(
-    link: Link, folding: Folding, widths: Widths, current_bits: int, time_steps: int
-) -> NeuronPlan:
+def neuron_block(wiring: Wiring, node: Neurons) -> tuple[ProbeView, NeuronPlan]:
+    """Add the block of a neuron group."""
+    draft = Draft(node.name)
+    present = wiring.present(node.name)
+    source = wiring.as_currents(draft, wiring.take(draft), 0)
+    source = wiring.resized(draft, source, wiring.folder.neuron_lanes(node.name, present.lanes), 0)
+    plan = _plan(wiring.facts, node, source)
+    result = draft.stream(
+        Stream.named(
+            f"{plan.carries}_{node.name}",
+            lanes=plan.lanes,
+            bits=1 if plan.spiking else plan.membrane_bits,
+            signed=not plan.spiking,
+        )
+    )
+    draft.instances.append(
+        Instance(
+            module="spikeloom_neuron",
+            name=f"u_{node.name}",
+            sections=plan.sections(node.name),
+            ports=(*source.ports("s_axis"), *result.ports("m_axis"), *_probe_ports(node.name)),
+        )
+    )
+    wiring.memories += plan.memories(node.name)
+    wiring.store(node.name, "membranes", plan.words, plan.lanes * plan.membrane_bits)
+    if not plan.uniform:
+        depth = plan.entries.shape[0]
+        wiring.store(
+            node.name, "tables", depth, plan.lanes * (plan.bias_bits + plan.threshold_bits)
+        )
+    wiring.publish(draft, node.name, result)
+    shape = "x".join(map(str, wiring.facts.shapes[node.name]))
+    wiring.finish(draft, f'Neurons "{node.name}"', f"{shape}, {plan.summary}", *plan.formats())
+    return _probe(wiring, node.name, plan), plan
+
+
+def _probe(wiring: Wiring, name: str, plan: NeuronPlan) -> ProbeView:
+    workers = tuple(busy(worker) for worker in wiring.facts.workers(name))
+    return ProbeView(
+        name=name, lanes=plan.lanes, bits=plan.lanes * plan.membrane_bits, busy=workers
+    )
+
+
+def _probe_ports(name: str) -> tuple[Port, ...]:
+    return (
+        Port("probe_valid_o", f"probe_{name}_valid"),
+        Port("probe_spikes_o", f"probe_{name}_spikes"),
+        Port("probe_membranes_o", f"probe_{name}_membranes"),
+    )
+
+
+def _plan(facts: Facts, neurons: Neurons, source: Stream) -> NeuronPlan:
     """Choose the number formats of a group and lay out its constants."""
-    neurons = link.neurons
-    width = widths.membranes[neurons.name]
-    entries = _entries(neurons, link.output, folding.neuron_lanes)
+    width = facts.widths.membranes[neurons.name]
+    shape = facts.shapes[neurons.name]
+    entries = _entries(neurons, shape, source.lanes)
     biases, thresholds = entries[..., 0], entries[..., 1]
     bias_bits = Interval(int(biases.min()), int(biases.max())).bits
     threshold_bits = unsigned_bits(int(thresholds.max()))
@@ -126,10 +193,11 @@ def plan_neurons(
     membrane_bits = clamped or max(width.bits, threshold_bits + 1)
     return NeuronPlan(
         neurons=neurons,
-        lanes=folding.neuron_lanes,
-        words=math.prod(link.output) // folding.neuron_lanes,
-        time_steps=time_steps,
-        sum_bits=max(width.interval.bits, membrane_bits, current_bits, bias_bits),
+        lanes=source.lanes,
+        words=math.prod(shape) // source.lanes,
+        time_steps=facts.graph.time_steps,
+        current_bits=source.bits,
+        sum_bits=max(width.interval.bits, membrane_bits, source.bits, bias_bits),
         membrane_bits=membrane_bits,
         bias_bits=bias_bits,
         threshold_bits=threshold_bits,

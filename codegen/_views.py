@@ -24,18 +24,72 @@ class Section:
     title: str
     parameters: tuple[Parameter, ...]
 
+    @classmethod
+    def of(cls, title: str, **values: int | str) -> Section:
+        """A section of parameters by name."""
+        return cls(title, tuple(Parameter(name, str(value)) for name, value in values.items()))
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """An AXI4-Stream inside the design: names of its wires and width of its data."""
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One named port of an instance, and the signal on it."""
 
     name: str
-    bits: int
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Wires of one width, declared together; width 0 is a single bit without a range."""
+
+    names: tuple[str, ...]
+    bits: int = 0
 
     @property
-    def range(self) -> str:
-        """The range of its data wire."""
-        return vector(self.bits)
+    def declaration(self) -> str:
+        """Range and names."""
+        width = f"{vector(self.bits)} " if self.bits else ""
+        return width + ", ".join(self.names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One instance of a library module."""
+
+    module: str
+    name: str
+    sections: tuple[Section, ...]
+    ports: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """What a node becomes: a banner, wires, assignments and instances.
+
+    `unused` are outputs that nothing reads.
+    """
+
+    title: str
+    summary: tuple[str, ...] = ()
+    wires: tuple[Wire, ...] = ()
+    assigns: tuple[Port, ...] = ()
+    unused: tuple[str, ...] = ()
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A memory of a design: whose it is, what it holds, and how large it is."""
+
+    owner: str
+    holds: str  # weights, currents, membranes, events, streams, tables
+    words: int
+    bits: int  # of a word
+
+    @property
+    def total(self) -> int:
+        """Bits."""
+        return self.words * self.bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,60 +111,52 @@ class InputView:
         """Bits of a beat that carry values; the data is padded to whole bytes."""
         return self.lanes * self.bits
 
-    @property
-    def padded(self) -> bool:
-        """Whether the data has bits that carry nothing."""
-        return self.data_bits > self.value_bits
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeView:
+    """The probe of a neuron group, and the engines that work for it."""
+
+    name: str
+    lanes: int
+    bits: int  # of the membranes in a beat
+    busy: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynapseView:
+    """One synapse or product as built."""
+
+    name: str
+    kind: str
+    engine: str
+    lanes: int
+    event_ports: int
+    weight_bits: int
+    weights: int
+    current_bits: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerView:
-    """One layer: a synapse and its neurons as one instance of `spikeloom_layer`."""
+    """A neuron group and what works for it alone or first: see `layer_of` in `spikeloom.ir`."""
 
     name: str
-    synapse: str
-    kind: str
-    instance: str
-    summary: tuple[str, ...]
-    sections: tuple[Section, ...]
-    source: Stream
-    output: Stream
-    lanes: int
-    event_ports: int
+    synapses: tuple[SynapseView, ...]
     neuron_lanes: int
-    weight_bits: int
-    weights: int
-    current_bits: int
     membrane_bits: int
     shape: Shape
     neurons: int
-    words: int
-    memories: tuple[tuple[str, str], ...]
-
-    @property
-    def probe_bits(self) -> int:
-        """Bits of the membranes in one beat."""
-        return self.neuron_lanes * self.membrane_bits
+    instances: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadoutView:
-    """Counting of spikes, if any, and the choice of the largest score."""
+    """The output of a design: one score per class."""
 
     name: str
     classes: int
     class_bits: int
     score_bits: int
-    lanes: int
-    words: int
-    counts_spikes: bool
-    source: Stream
-    scores: Stream
-
-    @property
-    def ones_bits(self) -> int:
-        """Bits of a beat of spikes as currents: 0 or 1, signed, 2 bits each."""
-        return 2 * self.lanes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +169,10 @@ class Design:
     graph_digest: str
     time_steps: int
     input: InputView
+    blocks: tuple[Block, ...]
+    probes: tuple[ProbeView, ...]
     layers: tuple[LayerView, ...]
     readout: ReadoutView
+    memories: tuple[tuple[str, str], ...]  # files by path
+    storages: tuple[Storage, ...]
     notes: tuple[str, ...]  # what a user should know about the folding

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloom.ir._encode import check_inputs, encode
+from spikeloom.ir._encode import check_inputs
 from spikeloom.ir._errors import DataError
 from spikeloom.ir._execute import Executor
-from spikeloom.ir._graph import (
-    Conv2d,
-    Dense,
-    Encoder,
-    Graph,
-    IntArray,
-    Neurons,
-    Shape,
-    SumPool2d,
-    Synapse,
-)
+from spikeloom.ir._fan_out import fan_out, pools_before
+from spikeloom.ir._graph import Conv2d, Dense, Graph, IntArray, Neurons, Product, TokenMix
+from spikeloom.ir._layers import layer_of
 from spikeloom.ir._shapes import infer_shapes, input_of
+from spikeloom.ir._synapses import Operands
 
 _BATCH = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """Means per inference of one neuron group and the synapse in front of it.
+class SynapseActivity:
+    """Means per inference of one synapse or product.
 
-    `spikes` counts the spikes that the group emits.  `events` counts the
-    events that its synapse takes in: spikes of the source, before pooling; for
-    a direct input the set bits of its values, once per inference.  `synops`
-    counts the weights that those events add: an event near a border reaches
-    fewer membranes, one in the dropped remainder of a pool none.
+    `events` counts the set bits of the operands that it takes in, in front of
+    the pools that its address rule handles; a direct input counts once per
+    inference.  `synops` counts the weights that those events add: an event near
+    a border reaches fewer membranes, one in the dropped remainder of a pool none.
+    """
+
+    events: float
+    synops: float
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Means per inference of one layer: a neuron group and all that belongs to it.
+
+    `spikes` counts the spikes that the group emits; `synops` and `events` are
+    the sums over the synapses and products of the layer (see `layer_of`).
     """
 
     spikes: float
@@ -54,89 +58,81 @@ def measure_activity(graph: Graph, inputs: ArrayLike) -> dict[str, Activity]:
         GraphError: If the graph breaks a rule.
         DataError: If the inputs do not fit the graph, or there are none.
     """
+    counts = _mean_events(graph, inputs)
+    synapses = _synapses(graph, counts)
+    layers = layer_of(graph)
+    members: dict[str, list[SynapseActivity]] = {
+        node.name: [] for node in graph.nodes if isinstance(node, Neurons)
+    }
+    for name, found in synapses.items():
+        members[layers[name]].append(found)
+    return {
+        name: Activity(
+            spikes=float(counts[name].sum()) if name in counts else 0.0,
+            synops=sum((found.synops for found in parts), 0.0),
+            events=sum((found.events for found in parts), 0.0),
+        )
+        for name, parts in members.items()
+    }
+
+
+def synapse_activity(graph: Graph, inputs: ArrayLike) -> dict[str, SynapseActivity]:
+    """Measure the activity of every synapse and product on `inputs`.
+
+    Args:
+        graph: The graph; it is checked first.
+        inputs: At least one inference, as for `Executor.run`.
+
+    Raises:
+        GraphError: If the graph breaks a rule.
+        DataError: If the inputs do not fit the graph, or there are none.
+    """
+    return _synapses(graph, _mean_events(graph, inputs))
+
+
+def _synapses(
+    graph: Graph, counts: Mapping[str, NDArray[np.float64]]
+) -> dict[str, SynapseActivity]:
+    shapes = infer_shapes(graph)
+    result: dict[str, SynapseActivity] = {}
+    for node in graph.nodes:
+        if isinstance(node, Dense | Conv2d | TokenMix | Product):
+            pools = () if isinstance(node, Product) else pools_before(graph, node)
+            entering = counts[pools[-1].source if pools else node.source]
+            reached = fan_out(node, pools, shapes)
+            result[node.name] = SynapseActivity(
+                events=float(entering.sum()), synops=float((entering * reached).sum())
+            )
+    return result
+
+
+def _mean_events(graph: Graph, inputs: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """Return, by node, the set bits per inference at each place of what it puts out."""
     executor = Executor(graph)
-    source = input_of(graph)
-    values = check_inputs(source, graph.time_steps, inputs)
+    values = check_inputs(input_of(graph), graph.time_steps, inputs)
     if not values.shape[0]:
         raise DataError("activity must be measured on at least one inference, not 0")
-    counts = _event_counts(executor, values)
-    fan_outs = _fan_outs(graph)
-    result = {}
-    previous = source.name
-    for name, fan_out in fan_outs.items():
-        entering = counts[previous].astype(np.float64) / values.shape[0]
-        result[name] = Activity(
-            spikes=float(counts[name].sum() / values.shape[0]),
-            synops=float((entering * fan_out).sum()),
-            events=float(entering.sum()),
-        )
-        previous = name
-    return result
+    totals: dict[str, IntArray] = {}
+
+    def count(name: str, found: Operands) -> None:
+        if name in wanted:
+            bits = np.bitwise_count(found).sum(axis=(0, 1), dtype=np.int64)
+            totals[name] = totals[name] + bits if name in totals else bits
+
+    wanted = _event_sources(graph)
+    batch = min(_BATCH, executor.batch_size)
+    for start in range(0, values.shape[0], batch):
+        executor.observe(values[start : start + batch], count)
+    return {name: total / values.shape[0] for name, total in totals.items()}
 
 
-def _event_counts(executor: Executor, values: NDArray[np.unsignedinteger]) -> dict[str, IntArray]:
-    """Return the events of all inferences and steps at each position, by source."""
-    graph = executor.graph
-    source = input_of(graph)
-    shapes = infer_shapes(graph)
-    counts: dict[str, IntArray] = {source.name: np.zeros(source.shape, np.int64)}
-    for start in range(0, values.shape[0], _BATCH):
-        part = values[start : start + _BATCH]
-        frames = encode(source, graph.time_steps, part)
-        if source.encoder is Encoder.DIRECT:
-            frames = np.bitwise_count(frames)
-        counts[source.name] += frames.sum(axis=(0, 1), dtype=np.int64)
-        for name, layer in executor.run(part, record=True).layers.items():
-            spikes = layer.spikes.sum(axis=(0, 1), dtype=np.int64)
-            counts[name] = counts.get(name, np.zeros(shapes[name], np.int64)) + spikes
-    return counts
-
-
-def _fan_outs(graph: Graph) -> dict[str, IntArray]:
-    """Return, by neuron group, the weights that one event at each source position adds."""
-    shapes = infer_shapes(graph)
-    result: dict[str, IntArray] = {}
-    pools: list[SumPool2d] = []
-    fan_out = np.zeros(0, np.int64)
+def _event_sources(graph: Graph) -> set[str]:
+    """Return every node whose events are counted: sources of synapses, and all groups."""
+    found = {node.name for node in graph.nodes if isinstance(node, Neurons)}
     for node in graph.nodes:
-        if isinstance(node, SumPool2d):
-            pools.append(node)
-        elif isinstance(node, Dense | Conv2d):
-            fan_out = _through_pools(_fan_out(node, shapes[node.source]), pools, shapes)
-            pools = []
-        elif isinstance(node, Neurons):
-            result[node.name] = fan_out
-    return result
-
-
-def _fan_out(synapse: Synapse, shape: Shape) -> IntArray:
-    outputs = synapse.weight.shape[0]
-    if isinstance(synapse, Dense):
-        return np.full(shape, outputs, np.int64)
-    rows, columns = (_taps(synapse, axis, shape[1 + axis]) for axis in (0, 1))
-    return np.broadcast_to(outputs * rows[:, None] * columns[None, :], shape).astype(np.int64)
-
-
-def _taps(synapse: Conv2d, axis: int, size: int) -> IntArray:
-    """Return how many outputs along one axis each input position reaches."""
-    kernel, stride, pad = (
-        synapse.weight.shape[2 + axis],
-        synapse.stride[axis],
-        synapse.padding[axis],
-    )
-    reached = np.zeros(size + 2 * pad, np.int64)
-    for start in range(0, size + 2 * pad - kernel + 1, stride):
-        reached[start : start + kernel] += 1
-    return reached[pad : pad + size]
-
-
-def _through_pools(
-    fan_out: IntArray, pools: Sequence[SumPool2d], shapes: dict[str, Shape]
-) -> IntArray:
-    """Spread a fan-out over the positions in front of `pools`; a remainder gets 0."""
-    for pool in reversed(pools):
-        wide = np.zeros(shapes[pool.source], np.int64)
-        spread = fan_out.repeat(pool.kernel[0], axis=1).repeat(pool.kernel[1], axis=2)
-        wide[:, : spread.shape[1], : spread.shape[2]] = spread
-        fan_out = wide
-    return fan_out
+        if isinstance(node, Dense | Conv2d | TokenMix):
+            pools = pools_before(graph, node)
+            found.add(pools[-1].source if pools else node.source)
+        elif isinstance(node, Product):
+            found.add(node.source)
+    return found

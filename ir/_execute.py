@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeloom.ir._encode import UIntArray, check_inputs, encode, largest_operand
-from spikeloom.ir._errors import DataError, GraphError
-from spikeloom.ir._graph import (
-    Conv2d,
-    Dense,
-    Graph,
-    Input,
-    Neurons,
-    Node,
-    Readout,
-    ReadoutKind,
-    SumPool2d,
-)
-from spikeloom.ir._neurons import Activations, AnyIntegers, Dynamics
-from spikeloom.ir._shapes import infer_shapes, input_of
-from spikeloom.ir._synapses import Kernel, Operands, sum_pool
+from spikeloom.ir._encode import UIntArray, check_inputs, encode
+from spikeloom.ir._errors import DataError
+from spikeloom.ir._flow import Flow, Program, Watch
+from spikeloom.ir._graph import Graph, Neurons, Readout, ReadoutKind
+from spikeloom.ir._neurons import GroupRun
+from spikeloom.ir._shapes import infer_shapes, input_of, readout_of
 from spikeloom.ir._widths import infer_widths
-
-_Values = TypeVar("_Values", Operands, AnyIntegers)
 
 _BATCH_VALUES = 1 << 21  # neuron states times steps per batch: tens of MiB at work
 
@@ -68,24 +55,21 @@ class Executor:
 
     def __init__(self, graph: Graph) -> None:
         widths = infer_widths(graph)
-        shapes = infer_shapes(graph)
         self._graph = graph
         self._input = input_of(graph)
-        self._kernels: dict[str, Kernel] = {}
-        self._groups: dict[str, Dynamics] = {}
-        for node in graph.nodes:
-            if isinstance(node, Dense | Conv2d):
-                self._kernels[node.name] = Kernel(node, widths.currents[node.name])
-            elif isinstance(node, Neurons):
-                self._groups[node.name] = Dynamics(
-                    node, shapes[node.name], widths.membranes[node.name]
-                )
-        self._states = sum(int(np.prod(shapes[name])) for name in self._groups)
+        self._readout = readout_of(graph)
+        self._program = Program(graph, widths)
+        self._values = _values_at_once(graph)
 
     @property
     def graph(self) -> Graph:
         """The graph that is run."""
         return self._graph
+
+    @property
+    def batch_size(self) -> int:
+        """How many inferences `run` takes at a time, so that memory stays bounded."""
+        return max(1, _BATCH_VALUES // (self._values * self._graph.time_steps))
 
     def run(self, inputs: ArrayLike, *, record: bool = False) -> Trace:
         """Run all of `inputs` and return one trace.
@@ -99,7 +83,7 @@ class Executor:
             DataError: If shape, type or range of `inputs` does not fit the graph.
         """
         values = check_inputs(self._input, self._graph.time_steps, inputs)
-        batch = max(1, _BATCH_VALUES // (self._states * self._graph.time_steps))
+        batch = self.batch_size
         if values.shape[0] <= batch:
             return self._run_batch(values, record=record)
         return _concatenate(list(self.batches(values, batch, record=record)))
@@ -120,73 +104,47 @@ class Executor:
             for start in range(0, values.shape[0], batch)
         )
 
-    def _run_batch(self, values: UIntArray, *, record: bool) -> Trace:
-        flow = _Flow(
-            encode(self._input, self._graph.time_steps, values), largest_operand(self._input)
-        )
-        for node in self._graph.nodes:
-            self._advance(flow, node, record=record)
-        return Trace(flow.scores, flow.scores.argmax(axis=1), flow.layers)
+    def observe(self, inputs: ArrayLike, watch: Watch) -> Trace:
+        """Run `inputs` in one batch and show `watch` what every node puts out.
 
-    def _advance(self, flow: _Flow, node: Node, *, record: bool) -> None:
-        """Take a batch through one node."""
-        match node:
-            case Input():
-                pass  # encoded already
-            case SumPool2d():
-                flow.pool(node)
-            case Dense() | Conv2d():
-                flow.currents = _per_frame(self._kernels[node.name].run, flow.operands)
-            case Neurons():
-                group = self._groups[node.name]
-                flow.fire(
-                    node.name, group.run(flow.currents, self._graph.time_steps, record=record)
-                )
-            case Readout():
-                flow.scores = _scores(node, flow.done)
+        It is called once for each node but the readout and integrators, with
+        its name and values `[N, F, *shape]`, F being 1 where every step is the
+        same and else T.
+        """
+        values = check_inputs(self._input, self._graph.time_steps, inputs)
+        return self._run_batch(values, record=False, watch=watch)
+
+    def _run_batch(self, values: UIntArray, *, record: bool, watch: Watch | None = None) -> Trace:
+        flow = Flow(values.shape[0], record, watch)
+        flow.put(self._input.name, encode(self._input, self._graph.time_steps, values))
+        self._program.run(flow)
+        scores = _scores(self._readout, flow.runs[self._readout.source])
+        layers = {node.name: _layer(flow.runs[node.name]) for node in self._recorded(record)}
+        return Trace(scores, scores.argmax(axis=1), layers)
+
+    def _recorded(self, record: bool) -> Iterator[Neurons]:
+        return (node for node in self._graph.nodes if isinstance(node, Neurons) and record)
 
 
-@dataclass(slots=True)
-class _Flow:
-    """A batch on its way through the chain: what the last nodes put out."""
-
-    operands: Operands  # [N, F, *shape]
-    largest: int  # what an operand can be at most
-    currents: AnyIntegers = field(default_factory=lambda: np.zeros(0, np.int32))
-    done: Activations | None = None
-    scores: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-    layers: dict[str, LayerTrace] = field(default_factory=dict)
-
-    def pool(self, node: SumPool2d) -> None:
-        largest = self.largest
-        self.operands = _per_frame(lambda maps: sum_pool(node, maps, largest), self.operands)
-        self.largest = largest * node.kernel[0] * node.kernel[1]
-
-    def fire(self, name: str, done: Activations) -> None:
-        self.done = done
-        if done.spikes is not None:
-            self.operands, self.largest = done.spikes, 1
-        if done.membranes is not None:
-            silent = np.zeros(done.membranes.shape, np.uint8)
-            spikes = silent if done.spikes is None else done.spikes
-            self.layers[name] = LayerTrace(spikes, done.membranes)
+def _values_at_once(graph: Graph) -> int:
+    """Return the neurons of a graph, or the values of its largest node if those are more."""
+    shapes = infer_shapes(graph)
+    neurons = sum(math.prod(shapes[node.name]) for node in graph.nodes if isinstance(node, Neurons))
+    return max(neurons, *(math.prod(shape) for shape in shapes.values()))
 
 
-def _per_frame(function: Callable[[Operands], _Values], frames: Operands) -> _Values:
-    """Apply a function of `[B, *shape]` to frames `[N, F, *shape]`; a synapse has no state."""
-    batch, count = frames.shape[:2]
-    result = function(frames.reshape(batch * count, *frames.shape[2:]))
-    return result.reshape(batch, count, *result.shape[1:])
+def _layer(run: GroupRun) -> LayerTrace:
+    assert run.membranes is not None
+    silent = np.zeros(run.membranes.shape, np.uint8)
+    return LayerTrace(silent if run.spikes is None else run.spikes, run.membranes)
 
 
-def _scores(readout: Readout, done: Activations | None) -> NDArray[np.int64]:
+def _scores(readout: Readout, run: GroupRun) -> NDArray[np.int64]:
     """Return `[N, K]`, the classes in the order of the flattened (C, H, W)."""
-    if done is None:
-        raise GraphError(f"readout {readout.name!r} must read neurons")
-    if readout.kind is ReadoutKind.MEMBRANE or done.spikes is None:
-        scores = done.final
+    if readout.kind is ReadoutKind.MEMBRANE or run.spikes is None:
+        scores = run.v
     else:
-        scores = done.spikes.sum(axis=1, dtype=np.int64)
+        scores = run.spikes.sum(axis=1, dtype=np.int64)
     return scores.reshape(scores.shape[0], math.prod(scores.shape[1:])).astype(np.int64)
 
 

@@ -21,7 +21,7 @@ from spikeloom.ir._graph import Graph, IntArray
 from spikeloom.ir._records import graph_from_record, graph_to_record
 from spikeloom.ir._validate import check
 
-FORMAT = 1
+FORMAT = 2
 JSON_NAME, ARRAYS_NAME = "graph.json", "graph.npz"
 
 
@@ -142,11 +142,16 @@ def _check_format(record: object, place: Path) -> None:
         raise DataError(f'{place} must be a Spikeloom graph with a "format", but has none')
     found = record["format"]
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise DataError(f'"format" of {place} must be a number from 1 to {FORMAT}, not {found!r}')
+        raise DataError(f'"format" of {place} must be {FORMAT}, not {found!r}')
     if found > FORMAT:
         raise DataError(
             f'"format" of {place} must be at most {FORMAT}, not {found}: a newer Spikeloom wrote '
             "it; upgrade Spikeloom, or save the graph with this version"
+        )
+    if found < FORMAT:
+        raise DataError(
+            f'"format" of {place} must be {FORMAT}, not {found}: an older Spikeloom wrote it; '
+            "export the network again with this version"
         )
 
 

@@ -6,6 +6,12 @@ hand and taken through every later step without PyTorch.
 
 Shapes are `(N,)` for a vector or `(C, H, W)` for a feature map; a `Dense`
 synapse reads a feature map flattened in that (C, H, W) order.
+
+A node puts out *operands* (unsigned: spikes, input values, counts) or
+*currents* (signed sums).  `Input` and `Neurons` put out operands, synapses and
+products currents, and the rest what they read (`Add` and `Concat` operands if
+all that they read are, and `Add` only without a bias).  What reads currents
+may read operands as well, which then count as currents of their value.
 """
 
 from __future__ import annotations
@@ -27,6 +33,14 @@ class Encoder(StrEnum):
     DIRECT = "direct"  # unsigned integers as bit planes, one current for all time steps
     RATE = "rate"  # one Bernoulli spike per value and step, from an LFSR
     SPIKES = "spikes"  # binary input at every time step, passed through
+
+
+class MixAxis(StrEnum):
+    """Along what a token mixing runs."""
+
+    ROWS = "rows"  # along y: a map of H by H values
+    COLUMNS = "columns"  # along x: a map of W by W values
+    TOKENS = "tokens"  # along both: a map of H*W by H*W values, tokens row by row
 
 
 class Reset(StrEnum):
@@ -130,7 +144,11 @@ class Dense:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Conv2d:
-    """Cross-correlation with `weight` `[out, in, kh, kw]`, zero padded."""
+    """Cross-correlation with `weight` `[out, in / groups, kh, kw]`, zero padded.
+
+    Output channel `o` reads the channels of group `o // (out / groups)` alone;
+    taps are `dilation` positions apart.
+    """
 
     name: str
     source: str
@@ -138,27 +156,136 @@ class Conv2d:
     weight_bits: int
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", as_integers(self.weight))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TokenMix:
+    """A linear map over the positions of each channel, the same for all channels.
+
+    `weight` is `[n, n]`, output first: with `rows`,
+    `I[c, y, x] = sum_j weight[y, j] * X[c, j, x]`; with `columns`,
+    `I[c, y, x] = sum_j weight[x, j] * X[c, y, j]`; with `tokens`, `y * W + x`
+    takes the place of a coordinate.
+    """
+
+    name: str
+    source: str
+    weight: IntArray
+    weight_bits: int
+    axis: MixAxis
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", as_integers(self.weight))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SumPool2d:
-    """Sum over windows of `kernel` that do not overlap; a remainder is dropped.
+class Product:
+    """Spikes that gate currents: a synapse whose weights are computed at each step.
 
-    In hardware this is no layer: the addresses of the spikes are divided down
-    in the address rule of the synapse that follows.
+    `source` are operands `X` `[A, H, W]`, `weights` currents `F` `[B, h, w]` of
+    the same step, `n = h * w` tokens `j` row by row.  Channels are split into
+    `heads` equal parts, head by head.  With `a = A / heads`, `b = B / heads`:
+
+    * not transposed, `a = n`:
+      `I[head*b + k, y, x] = sum_j F[head*b + k, j] * X[head*n + j, y, x]`;
+    * transposed, `a = b`:
+      `I[head*n + j, y, x] = sum_k F[head*b + k, j] * X[head*b + k, y, x]`.
+
+    These are DST and DST_T of SpikingResformer (arXiv 2403.14302).
+    """
+
+    name: str
+    source: str
+    weights: str
+    heads: int = 1
+    transposed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumPool2d:
+    """Sum over windows of `kernel`, `stride` apart (None: side by side), zero padded.
+
+    A window that would reach beyond the padding is dropped.  A kernel as large
+    as the map is a global pooling.  In front of a synapse, windows side by side are
+    no layer in hardware: the addresses of the spikes are divided down in the
+    address rule.
     """
 
     name: str
     source: str
     kernel: tuple[int, int]
+    stride: tuple[int, int] | None = None
+    padding: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxPool2d:
+    """Largest value of windows of `kernel`, `stride` apart (None: side by side).
+
+    Of spikes that is their OR.  Padding takes no part.
+    """
+
+    name: str
+    source: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int] | None = None
+    padding: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concat:
+    """The channels of all `sources`, one after the other (vectors: their values)."""
+
+    name: str
+    sources: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sources", tuple(self.sources))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Add:
+    """`sum_i (source_i << shift_i) + bias`, element by element.
+
+    `shifts` has one entry for each source (empty: no shifts); `bias` has shape
+    `()` or `(C,)`.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    shifts: tuple[int, ...] = ()
+    bias: IntArray = field(default_factory=lambda: as_integers(0))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sources", tuple(self.sources))
+        object.__setattr__(self, "shifts", tuple(self.shifts) or (0,) * len(self.sources))
+        object.__setattr__(self, "bias", as_integers(self.bias))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """What `source` put out one step earlier; 0 at the first step.
+
+    It alone may read a node that comes later: every loop passes through one.
+    `shape` is that of the source.
+    """
+
+    name: str
+    source: str
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(self.shape))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Neurons:
-    """A group of neurons on the currents of one synapse.
+    """A group of neurons on one current.
 
     `threshold` and `bias` have shape `()` (one for all), `(C,)` (one per
     output channel) or the full shape of the group.  A threshold of `None`
@@ -191,13 +318,39 @@ class Readout:
     kind: ReadoutKind = ReadoutKind.SPIKE_COUNT
 
 
-Synapse = Dense | Conv2d
-Node = Input | Dense | Conv2d | SumPool2d | Neurons | Readout
+Synapse = Dense | Conv2d | TokenMix
+Node = (
+    Input
+    | Dense
+    | Conv2d
+    | TokenMix
+    | Product
+    | SumPool2d
+    | MaxPool2d
+    | Concat
+    | Add
+    | Delay
+    | Neurons
+    | Readout
+)
+
+
+def sources_of(node: Node) -> tuple[str, ...]:
+    """Return the names of the nodes that `node` reads, in order."""
+    match node:
+        case Input():
+            return ()
+        case Concat() | Add():
+            return node.sources
+        case Product():
+            return (node.source, node.weights)
+        case _:
+            return (node.source,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """A network: `time_steps` and its nodes, each after its source."""
+    """A network: `time_steps` and its nodes, each after what it reads (but see `Delay`)."""
 
     name: str
     time_steps: int

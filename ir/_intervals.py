@@ -9,6 +9,9 @@ import numpy as np
 
 from spikeloom.ir._graph import IntArray, Leak
 
+# Beyond this no width is legal; stopping there keeps every sum within int64.
+ANALYSED_BITS = 41
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -60,6 +63,11 @@ def union(one: Bounds, other: Bounds) -> Bounds:
         np.where(one_is_empty, other.hi, one.hi), np.where(other_is_empty, one.hi, other.hi)
     )
     return Bounds(lo, hi)
+
+
+def same(one: Bounds, other: Bounds) -> bool:
+    """Say whether two bounds are equal, neuron by neuron."""
+    return bool(np.all(one.lo == other.lo) and np.all(one.hi == other.hi))
 
 
 def signed_interval(bits: int) -> Interval:

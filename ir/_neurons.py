@@ -10,23 +10,37 @@ from numpy.typing import NDArray
 
 from spikeloom.ir._graph import Leak, Neurons, Reset, Shape
 from spikeloom.ir._intervals import Interval, signed_interval
+from spikeloom.ir._membranes import MembraneWidth
 from spikeloom.ir._shapes import per_neuron
-from spikeloom.ir._widths import MembraneWidth
 
 AnyIntegers = NDArray[np.signedinteger[Any]]
 Bits = NDArray[np.uint8]
+Currents = NDArray[np.integer[Any]]  # operands count as currents of their value
 
 
-@dataclass(frozen=True, slots=True)
-class Activations:
-    """What a group did: `spikes` `[N, T, *shape]`, `membranes` likewise, `final` v `[N, *shape]`.
+@dataclass(slots=True)
+class GroupRun:
+    """One group at work on a batch, step by step: `v` is `[N, *shape]`.
 
-    `spikes` is None for integrators, `membranes` unless they were recorded.
+    `spikes` and `membranes` are `[N, T, *shape]`; integrators have no spikes,
+    and membranes are there only if they are recorded.
     """
 
+    dynamics: Dynamics
+    v: AnyIntegers
     spikes: Bits | None
     membranes: NDArray[np.int32] | None
-    final: AnyIntegers
+    steps_done: int = 0
+
+    def step(self, currents: Currents) -> Bits:
+        """Take one time step on currents `[N, *shape]`; return the spikes, `[N, *shape]`."""
+        self.v, fired = self.dynamics.step(self.v, currents)
+        if self.membranes is not None:
+            self.membranes[:, self.steps_done] = self.v
+        if self.spikes is not None and fired is not None:
+            self.spikes[:, self.steps_done] = fired
+        self.steps_done += 1
+        return np.zeros(self.v.shape, np.uint8) if fired is None else fired.view(np.uint8)
 
 
 class Dynamics:
@@ -44,26 +58,18 @@ class Dynamics:
         if neurons.threshold is not None:
             self._threshold = per_neuron(neurons.threshold, shape).astype(self._dtype)
 
-    def run(self, currents: AnyIntegers, time_steps: int, *, record: bool) -> Activations:
-        """Run all time steps on currents `[N, F, *shape]`, F being 1 (static) or T."""
-        drive: AnyIntegers = currents.astype(self._dtype, copy=False) + self._bias
-        size = (drive.shape[0], time_steps, *self._shape)
+    def start(self, batch: int, time_steps: int, *, record: bool) -> GroupRun:
+        """Return a run of that many inferences and steps, before the first step."""
+        size = (batch, time_steps, *self._shape)
         spikes = None if self._threshold is None else np.empty(size, np.uint8)
         membranes = np.empty(size, np.int32) if record else None
-        v = np.zeros((drive.shape[0], *self._shape), self._dtype)
-        for step in range(time_steps):
-            v, fired = self._step(v, drive[:, min(step, drive.shape[1] - 1)])
-            if spikes is not None and fired is not None:
-                spikes[:, step] = fired
-            if membranes is not None:
-                membranes[:, step] = v
-        return Activations(spikes, membranes, v)
+        return GroupRun(self, np.zeros((batch, *self._shape), self._dtype), spikes, membranes)
 
-    def _step(
-        self, v: AnyIntegers, drive: AnyIntegers
+    def step(
+        self, v: AnyIntegers, currents: Currents
     ) -> tuple[AnyIntegers, NDArray[np.bool_] | None]:
-        """Return the next `v` and what fired; `drive` is `I + b`."""
-        u = self._start(v) + drive
+        """Return the next `v` and what fired, both `[N, *shape]`."""
+        u = self._start(v) + currents.astype(self._dtype, copy=False) + self._bias
         if self._limit is not None:
             np.clip(u, self._limit.lo, self._limit.hi, out=u)
         if self._threshold is None:

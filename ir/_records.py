@@ -11,7 +11,10 @@ import numpy as np
 
 from spikeloom.ir._errors import DataError
 from spikeloom.ir._graph import (
+    Add,
+    Concat,
     Conv2d,
+    Delay,
     Dense,
     Encoder,
     Graph,
@@ -19,12 +22,16 @@ from spikeloom.ir._graph import (
     IntArray,
     Leak,
     LeakTerm,
+    MaxPool2d,
+    MixAxis,
     Neurons,
     Node,
+    Product,
     Readout,
     ReadoutKind,
     Reset,
     SumPool2d,
+    TokenMix,
 )
 from spikeloom.ir._names import nearest_name
 
@@ -34,7 +41,13 @@ _TYPES: dict[str, type[Node]] = {
     "input": Input,
     "dense": Dense,
     "conv2d": Conv2d,
+    "token_mix": TokenMix,
+    "product": Product,
     "sum_pool2d": SumPool2d,
+    "max_pool2d": MaxPool2d,
+    "concat": Concat,
+    "add": Add,
+    "delay": Delay,
     "neurons": Neurons,
     "readout": Readout,
 }
@@ -91,8 +104,8 @@ def _to_json(value: object) -> object:
         case Leak():
             return [[int(term.sign), int(term.shift)] for term in value.terms]
         case tuple():
-            return [int(item) for item in value]
-        case Encoder() | Reset() | ReadoutKind():
+            return [item if isinstance(item, str) else int(item) for item in value]
+        case Encoder() | MixAxis() | Reset() | ReadoutKind():
             return value.value
         case np.integer():
             return int(value)
@@ -107,8 +120,9 @@ def _node_from_record(record: object, arrays: dict[str, IntArray], where: str) -
     kind = _TYPES[_choice(record["type"], list(_TYPES), f'"type" of {where}')]
     names = [item.name for item in fields(kind)]
     _check_keys(record, {"type", *names}, f"{where} ({record.get('name')!r})")
+    readers = _READERS | _POOL_READERS if kind in (SumPool2d, MaxPool2d) else _READERS
     values = {
-        name: _READERS[name](record[name], arrays, f'"{name}" of {where} ({record["name"]!r})')
+        name: readers[name](record[name], arrays, f'"{name}" of {where} ({record["name"]!r})')
         for name in names
     }
     return kind(**values)
@@ -147,6 +161,12 @@ def _integers(value: object, what: str) -> tuple[int, ...]:
     return tuple(_integer(item, what) for item in value)
 
 
+def _texts(value: object, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise DataError(f"{what} must be a list of strings, not {value!r}")
+    return tuple(_text(item, what) for item in value)
+
+
 def _leak(value: object, what: str) -> Leak:
     pairs = [_integers(item, what) for item in value] if isinstance(value, list) else [()]
     if any(len(pair) != 2 for pair in pairs):
@@ -158,7 +178,7 @@ def _choice(value: object, allowed: list[str], what: str) -> str:
     if value in allowed and isinstance(value, str):
         return value
     near = nearest_name(str(value), allowed)
-    hint = f"; the nearest is {near!r}" if near else ""
+    hint = f"; the nearest is {str(near)!r}" if near else ""
     raise DataError(f"{what} must be one of {', '.join(allowed)}, not {value!r}{hint}")
 
 
@@ -185,6 +205,8 @@ def _plain(read: Callable[[object, str], object]) -> Reader:
 _READERS: dict[str, Reader] = {
     "name": _plain(_text),
     "source": _plain(_text),
+    "sources": _plain(_texts),
+    "weights": _plain(_text),
     "shape": _plain(_integers),
     "bits": _plain(_integer),
     "encoder": _plain(lambda value, what: Encoder(_choice(value, [*Encoder], what))),
@@ -193,6 +215,12 @@ _READERS: dict[str, Reader] = {
     "weight_bits": _plain(_integer),
     "stride": _plain(_integers),
     "padding": _plain(_integers),
+    "dilation": _plain(_integers),
+    "groups": _plain(_integer),
+    "axis": _plain(lambda value, what: MixAxis(_choice(value, [*MixAxis], what))),
+    "heads": _plain(_integer),
+    "transposed": _plain(_flag),
+    "shifts": _plain(_integers),
     "kernel": _plain(_integers),
     "threshold": _optional_array,
     "bias": _array,
@@ -201,4 +229,8 @@ _READERS: dict[str, Reader] = {
     "reset_delay": _plain(_flag),
     "membrane_bits": _plain(lambda value, what: None if value is None else _integer(value, what)),
     "kind": _plain(lambda value, what: ReadoutKind(_choice(value, [*ReadoutKind], what))),
+}
+
+_POOL_READERS: dict[str, Reader] = {
+    "stride": _plain(lambda value, what: None if value is None else _integers(value, what)),
 }

@@ -1,4 +1,4 @@
-"""The rules of single nodes: geometry, weights, neuron parameters."""
+"""The rules of single nodes: weights, neuron parameters, biases."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from spikeloom.ir._graph import (
+    Add,
     Conv2d,
     Dense,
     Encoder,
@@ -16,8 +17,8 @@ from spikeloom.ir._graph import (
     Neurons,
     Node,
     Shape,
-    SumPool2d,
     Synapse,
+    TokenMix,
 )
 from spikeloom.ir._intervals import Interval, signed_interval
 
@@ -28,22 +29,7 @@ MAX_LEAK_TERMS = 8
 MAX_SHIFT = 31
 MAX_SEED = 65_535
 
-
-def geometry_problems(node: Node) -> Iterator[str]:
-    """Yield what keeps the output shape of `node` from being computed."""
-    match node:
-        case Input():
-            if len(node.shape) not in (1, 3) or min(node.shape) < 1:
-                yield (
-                    f"shape of {node.name!r} must be (N,) or (C, H, W) with sizes of at least 1, "
-                    f"not {node.shape}; reshape the input"
-                )
-        case Dense() | Conv2d():
-            yield from _weight_shape(node)
-        case SumPool2d():
-            yield from _pair(node.name, "kernel", node.kernel, least=1)
-        case _:
-            pass
+_SIGNED = signed_interval(MAX_WIDTH)
 
 
 def value_problems(node: Node) -> Iterator[str]:
@@ -51,8 +37,10 @@ def value_problems(node: Node) -> Iterator[str]:
     match node:
         case Input():
             yield from _input(node)
-        case Dense() | Conv2d():
+        case Dense() | Conv2d() | TokenMix():
             yield from _weights(node)
+        case Add():
+            yield from _range(node.name, "bias", node.bias, _SIGNED.lo, _SIGNED.hi)
         case Neurons():
             yield from _leak(node.name, node.leak)
             yield from _parameters(node)
@@ -70,24 +58,6 @@ def group_problems(node: Neurons, shape: Shape) -> Iterator[str]:
                 f"{what} of {node.name!r} must have shape {words}, not {list(values.shape)}; "
                 "give one value, one per channel or one per neuron"
             )
-
-
-def _weight_shape(synapse: Synapse) -> Iterator[str]:
-    weight = synapse.weight
-    axes = "[out, in]" if isinstance(synapse, Dense) else "[out, in, kh, kw]"
-    if weight.ndim != axes.count(",") + 1 or weight.size == 0:
-        yield (
-            f"weight of {synapse.name!r} must have shape {axes} with sizes of at least 1, "
-            f"not {list(weight.shape)}; reshape it"
-        )
-    if isinstance(synapse, Conv2d):
-        yield from _pair(synapse.name, "stride", synapse.stride, least=1)
-        yield from _pair(synapse.name, "padding", synapse.padding, least=0)
-
-
-def _pair(name: str, what: str, values: tuple[int, int], *, least: int) -> Iterator[str]:
-    if len(values) != 2 or min(values) < least:
-        yield f"{what} of {name!r} must be two integers of at least {least}, not {values}"
 
 
 def _input(node: Input) -> Iterator[str]:
@@ -148,10 +118,9 @@ def _leak(name: str, leak: Leak) -> Iterator[str]:
 
 
 def _parameters(node: Neurons) -> Iterator[str]:
-    limit = signed_interval(MAX_WIDTH)
-    yield from _range(node.name, "bias", node.bias, limit.lo, limit.hi)
+    yield from _range(node.name, "bias", node.bias, _SIGNED.lo, _SIGNED.hi)
     if node.threshold is not None:
-        yield from _range(node.name, "threshold", node.threshold, 1, limit.hi)
+        yield from _range(node.name, "threshold", node.threshold, 1, _SIGNED.hi)
     bits = node.membrane_bits
     if bits is None:
         return

@@ -7,34 +7,28 @@ from collections import Counter
 from collections.abc import Iterator
 
 from spikeloom.ir._errors import GraphError
+from spikeloom.ir._geometry import geometry_problems
 from spikeloom.ir._graph import (
     Conv2d,
+    Delay,
     Dense,
     Graph,
-    Input,
     Neurons,
     Node,
-    Readout,
-    ReadoutKind,
-    Reset,
     Shape,
-    SumPool2d,
+    TokenMix,
+    sources_of,
 )
-from spikeloom.ir._names import nearest_name
-from spikeloom.ir._rules import MAX_WIDTH, geometry_problems, group_problems, value_problems
-from spikeloom.ir._shapes import output_shape
-from spikeloom.ir._widths import ANALYSED_BITS, analyse
+from spikeloom.ir._intervals import ANALYSED_BITS, Interval
+from spikeloom.ir._rules import MAX_WIDTH, group_problems, value_problems
+from spikeloom.ir._shapes import check_delay, output_shape
+from spikeloom.ir._widths import analyse
+from spikeloom.ir._wiring import wiring_problems
 
+MAX_OPERAND_BITS = 16
 MAX_TIME_STEPS = 65_535
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_READS: dict[type[Node], tuple[tuple[type[Node], ...], str]] = {
-    Dense: ((Input, Neurons, SumPool2d), "an Input, Neurons or a SumPool2d"),
-    Conv2d: ((Input, Neurons, SumPool2d), "an Input, Neurons or a SumPool2d"),
-    SumPool2d: ((Input, Neurons, SumPool2d), "an Input, Neurons or a SumPool2d"),
-    Neurons: ((Dense, Conv2d), "a Dense or Conv2d synapse"),
-    Readout: ((Neurons,), "Neurons"),
-}
 
 
 def check(graph: Graph) -> None:
@@ -56,8 +50,7 @@ def validate(graph: Graph) -> tuple[str, ...]:
 
     Widths are inferred, and checked, once the rest is in order.
     """
-    problems = [*_check_names(graph), *_check_ends(graph), *_check_sources(graph)]
-    problems += [*_check_readers(graph), *_check_readout(graph), *_check_nodes(graph)]
+    problems = [*_check_names(graph), *wiring_problems(graph), *_check_nodes(graph)]
     return tuple(problems or _check_widths(graph))
 
 
@@ -95,100 +88,6 @@ def _tidy_name(name: str) -> str:
     return tidy if tidy[:1].isalpha() else f"n{tidy}"
 
 
-def _check_ends(graph: Graph) -> Iterator[str]:
-    for kind, place, index in ((Input, "first", 0), (Readout, "last", -1)):
-        found = [node.name for node in graph.nodes if isinstance(node, kind)]
-        if len(found) != 1:
-            listed = f" ({', '.join(found)})" if found else ""
-            yield f"graph must have exactly one {kind.__name__}, not {len(found)}{listed}"
-        elif not isinstance(graph.nodes[index], kind):
-            names = [node.name for node in graph.nodes]
-            yield (
-                f"{kind.__name__} {found[0]!r} must be the {place} node, not number "
-                f"{names.index(found[0]) + 1} of {len(names)}; move it to the {place} place"
-            )
-
-
-def _check_sources(graph: Graph) -> Iterator[str]:
-    """Every source exists, stands before its reader and is of a kind that it can read."""
-    places = {node.name: place for place, node in reversed(list(enumerate(graph.nodes)))}
-    for place, node in enumerate(graph.nodes):
-        if isinstance(node, Input):
-            continue
-        if node.source not in places:
-            yield _unknown_source(node.name, node.source, list(places))
-        elif places[node.source] >= place:
-            yield (
-                f"node {node.name!r} must come after its source {node.source!r}; "
-                "move it behind that node"
-            )
-        else:
-            yield from _check_kind(node, graph.nodes[places[node.source]])
-
-
-def _unknown_source(name: str, source: str, names: list[str]) -> str:
-    others = [other for other in names if other != name]
-    near = nearest_name(source, others)
-    hint = f"; the nearest name is {near!r}" if near else ""
-    return f"source of {name!r} must be a node of the graph, not {source!r}{hint}"
-
-
-def _check_kind(node: Node, source: Node) -> Iterator[str]:
-    kinds, words = _READS[type(node)]
-    if not isinstance(source, kinds):
-        yield (
-            f"{type(node).__name__} {node.name!r} must read {words}, "
-            f"not the {type(source).__name__} {source.name!r}; change its source"
-        )
-
-
-def _check_readers(graph: Graph) -> Iterator[str]:
-    """The graph is a chain for now."""
-    readers: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
-    for node in graph.nodes:
-        if not isinstance(node, Input) and node.source in readers:
-            readers[node.source].append(node.name)
-    for node in graph.nodes:
-        names = readers[node.name]
-        if not isinstance(node, Readout) and len(names) != 1:
-            found = f"{len(names)} ({', '.join(names)})" if names else "none"
-            yield (
-                f"node {node.name!r} must be read by exactly one node, not {found}; "
-                "graphs are chains for now, remove the branch"
-            )
-
-
-def _check_readout(graph: Graph) -> Iterator[str]:
-    """Integrators go with a membrane readout, and only with one."""
-    readouts = {node.source: node for node in graph.nodes if isinstance(node, Readout)}
-    for node in graph.nodes:
-        if not isinstance(node, Neurons):
-            continue
-        readout = readouts.get(node.name)
-        is_membrane = readout is not None and readout.kind is ReadoutKind.MEMBRANE
-        if node.threshold is None:
-            yield from _check_integrators(node, is_membrane=is_membrane)
-        elif readout is not None and is_membrane:
-            yield (
-                f"readout {readout.name!r} of kind membrane must read neurons without a "
-                f"threshold, not {node.name!r}, which spike; set threshold=None and "
-                "reset=Reset.NONE there, or use the kind spike_count"
-            )
-
-
-def _check_integrators(node: Neurons, *, is_membrane: bool) -> Iterator[str]:
-    if not is_membrane:
-        yield (
-            f"neurons {node.name!r} have no threshold and never spike, so that only a readout "
-            "of kind membrane can read them; set a threshold, or make that their reader"
-        )
-    if node.reset is not Reset.NONE:
-        yield (
-            f"reset of {node.name!r} must be none, not {node.reset.value}: neurons without a "
-            "threshold never spike; set reset=Reset.NONE"
-        )
-
-
 def _check_nodes(graph: Graph) -> Iterator[str]:
     shapes: dict[str, Shape] = {}
     for node in graph.nodes:
@@ -197,15 +96,18 @@ def _check_nodes(graph: Graph) -> Iterator[str]:
         yield from value_problems(node)
         if not geometry:
             yield from _check_shape(node, shapes)
+    for node in graph.nodes:
+        if isinstance(node, Delay) and {node.name, node.source} <= set(shapes):
+            yield from _check_delay(node, shapes)
 
 
 def _check_shape(node: Node, shapes: dict[str, Shape]) -> Iterator[str]:
-    """Check `node` on its source's shape, and note its own; silent if that is unknown."""
-    source = node.shape if isinstance(node, Input) else shapes.get(node.source)
-    if source is None:
+    """Check `node` on its sources' shapes, and note its own; silent if one is unknown."""
+    sources = () if isinstance(node, Delay) else sources_of(node)
+    if not all(source in shapes for source in sources):
         return
     try:
-        shapes[node.name] = output_shape(node, source)
+        shapes[node.name] = output_shape(node, [shapes[source] for source in sources])
     except GraphError as error:
         yield str(error)
         return
@@ -213,19 +115,41 @@ def _check_shape(node: Node, shapes: dict[str, Shape]) -> Iterator[str]:
         yield from group_problems(node, shapes[node.name])
 
 
+def _check_delay(node: Delay, shapes: dict[str, Shape]) -> Iterator[str]:
+    try:
+        check_delay(node, shapes)
+    except GraphError as error:
+        yield str(error)
+
+
 def _check_widths(graph: Graph) -> Iterator[str]:
     widths = analyse(graph)
     for name, current in widths.currents.items():
         if current.bits > MAX_WIDTH:
+            yield _wide_current(graph.node(name), current)
+    for name, largest in widths.operands.items():
+        if largest >> MAX_OPERAND_BITS:
             yield (
-                f"current of {name!r} must fit {MAX_WIDTH} bits, not {current.bits} "
-                f"({current.lo} to {current.hi}); use fewer inputs or weight bits"
+                f"operands of {name!r} must fit {MAX_OPERAND_BITS} bits, not "
+                f"{largest.bit_length()}{_or_more(largest.bit_length())}; pool smaller windows, "
+                "add fewer values, or put Neurons in between"
             )
     for name, membrane in widths.membranes.items():
         if membrane.bits > MAX_WIDTH:
-            more = " or more" if membrane.bits > ANALYSED_BITS else ""
             yield (
-                f"membranes of {name!r} must fit {MAX_WIDTH} bits, not {membrane.bits}{more}, over "
+                f"membranes of {name!r} must fit {MAX_WIDTH} bits, not {membrane.bits}"
+                f"{_or_more(membrane.bits)}, over "
                 f"{graph.time_steps} time steps; set membrane_bits to {MAX_WIDTH} or less, "
                 "so that they saturate"
             )
+
+
+def _wide_current(node: Node, current: Interval) -> str:
+    found = f"{current.bits}{_or_more(current.bits)} ({current.lo} to {current.hi})"
+    is_synapse = isinstance(node, Dense | Conv2d | TokenMix)
+    remedy = "use fewer inputs or weight bits" if is_synapse else "use fewer or smaller terms"
+    return f"current of {node.name!r} must fit {MAX_WIDTH} bits, not {found}; {remedy}"
+
+
+def _or_more(bits: int) -> str:
+    return " or more" if bits > ANALYSED_BITS else ""

@@ -1,68 +1,56 @@
-"""Width inference: intervals of every current and membrane, over all time steps.
+"""Width inference: intervals of what every node puts out, and of every membrane.
 
-The analysis runs the neuron equations of `docs/semantics.md` on intervals
-instead of numbers, for exactly the time steps of the graph, so that it is
-finite for neurons without leak too.
+A delay in a loop takes what its source can be, grown step by step, for exactly
+the time steps of the graph.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from spikeloom.ir._encode import largest_operand
+from spikeloom.ir._bounds import node_bounds, zeros
 from spikeloom.ir._graph import (
     Conv2d,
+    Delay,
     Dense,
     Graph,
-    Input,
-    IntArray,
-    Leak,
     Neurons,
+    Product,
     Readout,
     ReadoutKind,
-    Reset,
     Shape,
-    SumPool2d,
-    Synapse,
+    TokenMix,
+    sources_of,
 )
-from spikeloom.ir._intervals import Bounds, Interval, leak_bounds, signed_interval, union
-from spikeloom.ir._shapes import infer_shapes, per_neuron
-
-# Beyond this no width is legal; stopping there keeps every sum within int64.
-ANALYSED_BITS = 41
-
-
-@dataclass(frozen=True, slots=True)
-class MembraneWidth:
-    """How wide the membranes of a group are.
-
-    `interval` holds every `u` before the clamp.  `bits` signed bits hold every
-    `u` after the clamp, every `v` and every threshold.  `saturates` says
-    whether the clamp to `membrane_bits` can ever change a value; where it is
-    False, hardware needs none.
-    """
-
-    interval: Interval
-    bits: int
-    saturates: bool
+from spikeloom.ir._intervals import ANALYSED_BITS, Bounds, Interval, same, union
+from spikeloom.ir._kinds import Kind, infer_kinds
+from spikeloom.ir._membranes import MembraneWidth, membrane_width
+from spikeloom.ir._order import Stage, stages_of
+from spikeloom.ir._shapes import infer_shapes
 
 
 @dataclass(frozen=True, slots=True)
 class Widths:
     """The proven intervals of a graph.
 
-    `inputs` holds, by synapse, what one operand `x` can be (0..1 for spikes);
-    `currents`, by synapse, every sum `I` and every partial sum of it;
-    `membranes`, by neuron group; `scores`, the scores of all classes.
+    `inputs` holds, by synapse or product, what one operand `x` can be (0..1
+    for spikes); `currents`, by node that puts out currents, every value, and of
+    synapses and products every partial sum too; `operands`, by node that puts
+    out operands, the largest value (1 for spikes); `membranes`, by neuron group;
+    `scores`, the scores of all classes.
     """
 
     inputs: dict[str, Interval]
     currents: dict[str, Interval]
+    operands: dict[str, int]
     membranes: dict[str, MembraneWidth]
     scores: Interval
+
+    def interval(self, name: str) -> Interval:
+        """Return what the values of a node of either kind can be (KeyError for a readout)."""
+        if name in self.operands:
+            return Interval(0, self.operands[name])
+        return self.currents[name]
 
 
 def infer_widths(graph: Graph) -> Widths:
@@ -80,121 +68,76 @@ def infer_widths(graph: Graph) -> Widths:
 def analyse(graph: Graph) -> Widths:
     """Do the work of `infer_widths` for a graph whose structure is known to be valid."""
     shapes = infer_shapes(graph)
-    largest: dict[str, int] = {}  # what a node puts out at most, if no currents
-    inputs: dict[str, Interval] = {}
-    sums: dict[str, Bounds] = {}
-    membranes: dict[str, MembraneWidth] = {}
-    finals: dict[str, Bounds] = {}
-    scores = Interval(0, graph.time_steps)
+    bounds = _all_bounds(graph, shapes)
+    kinds = infer_kinds(graph)
+    overall = {name: bounds[name].overall() for name in kinds}
+    operands = {name: overall[name].hi for name in kinds if kinds[name] is Kind.OPERANDS}
+    inputs = {
+        node.name: Interval(0, operands[node.source])
+        for node in graph.nodes
+        if isinstance(node, Dense | Conv2d | TokenMix | Product)
+    }
+    currents = {name: overall[name] for name in kinds if kinds[name] is Kind.CURRENTS}
+    groups = {
+        node.name: membrane_width(node, bounds[node.source], shapes[node.name], graph.time_steps)
+        for node in graph.nodes
+        if isinstance(node, Neurons)
+    }
+    membranes = {name: width for name, (width, _) in groups.items()}
+    scores = _scores(graph, {name: final for name, (_, final) in groups.items()})
+    return Widths(inputs, currents, operands, membranes, scores)
+
+
+def _scores(graph: Graph, finals: dict[str, Bounds]) -> Interval:
     for node in graph.nodes:
-        match node:
-            case Input():
-                largest[node.name] = largest_operand(node)
-            case SumPool2d():
-                largest[node.name] = largest[node.source] * math.prod(node.kernel)
-            case Dense() | Conv2d():
-                inputs[node.name] = Interval(0, largest[node.source])
-                sums[node.name] = _current_bounds(node, largest[node.source])
-            case Neurons():
-                membranes[node.name], finals[node.name] = _membrane(
-                    node, sums[node.source], shapes[node.name], graph.time_steps
-                )
-                largest[node.name] = 1
-            case Readout():
-                if node.kind is ReadoutKind.MEMBRANE:
-                    scores = finals[node.source].overall()
-    currents = {name: bounds.overall() for name, bounds in sums.items()}
-    return Widths(inputs, currents, membranes, scores)
+        if isinstance(node, Readout) and node.kind is ReadoutKind.MEMBRANE:
+            return finals[node.source].overall()
+    return Interval(0, graph.time_steps)
 
 
-def _current_bounds(synapse: Synapse, largest: int) -> Bounds:
-    """Return the bounds of the current of every output (channel), before the bias.
-
-    Zero is inside every operand's interval, so that zero padding and partial
-    sums stay within.
-    """
-    weight = synapse.weight
-    axes = tuple(range(1, weight.ndim))
-    lo = np.minimum(weight, 0).sum(axis=axes) * largest
-    hi = np.maximum(weight, 0).sum(axis=axes) * largest
-    trailing = (1,) * (weight.ndim - 2)
-    return Bounds(lo.reshape(-1, *trailing), hi.reshape(-1, *trailing))
-
-
-def _membrane(
-    neurons: Neurons, current: Bounds, shape: Shape, time_steps: int
-) -> tuple[MembraneWidth, Bounds]:
-    """Return the width of a group and the bounds of `v` after the last step."""
-    threshold = None if neurons.threshold is None else per_neuron(neurons.threshold, shape)
-    drive = current.shifted(per_neuron(neurons.bias, shape))
-    seen, v = _steps(neurons, threshold, drive, time_steps)
-    limit = None if neurons.membrane_bits is None else signed_interval(neurons.membrane_bits)
-    clamped = seen if limit is None else seen.clipped(limit)
-    held = union(clamped, v).overall()  # any signed width holds the 0 of the start
-    if threshold is not None:
-        held = held.hull(int(threshold.min()), int(threshold.max()))
-    interval = seen.overall()
-    saturates = limit is not None and (interval.lo < limit.lo or interval.hi > limit.hi)
-    return MembraneWidth(interval, held.bits, saturates), v
+def _all_bounds(graph: Graph, shapes: dict[str, Shape]) -> dict[str, Bounds]:
+    """Return the bounds of what every node but the readout puts out."""
+    bounds: dict[str, Bounds] = {}
+    for stage in stages_of(graph):
+        if stage.is_loop:
+            _bound_loop(stage, bounds, shapes, graph.time_steps)
+            continue
+        for node in stage.nodes:
+            if isinstance(node, Delay) and graph.time_steps == 1:
+                bounds[node.name] = zeros(node.shape)
+            elif not isinstance(node, Readout):
+                sources = [bounds[name] for name in sources_of(node)]
+                bounds[node.name] = node_bounds(node, sources, shapes)
+    return bounds
 
 
-def _steps(
-    neurons: Neurons, threshold: IntArray | None, drive: Bounds, time_steps: int
-) -> tuple[Bounds, Bounds]:
-    """Return the bounds of `u` before the clamp over all steps, and of the last `v`."""
-    start = Bounds(np.zeros_like(drive.lo), np.zeros_like(drive.hi))
-    seen, v = drive, start
-    limit = signed_interval(neurons.membrane_bits) if neurons.membrane_bits else None
-    for _ in range(time_steps):
-        raw = start.plus(drive)
-        seen = union(seen, raw)
-        u = raw if limit is None else raw.clipped(limit)
-        v, following = _end_of_step(neurons, threshold, u)
-        if _equal(following, start) or _is_hopeless(raw):
-            break  # every later step repeats this one, or is an error already
-        start = following
-    return seen, v
+def _bound_loop(
+    stage: Stage, bounds: dict[str, Bounds], shapes: dict[str, Shape], time_steps: int
+) -> None:
+    """Add the bounds of a loop over all time steps to `bounds`."""
+    delays = [node for node in stage.nodes if isinstance(node, Delay)]
+    bounds |= {delay.name: zeros(delay.shape) for delay in delays}
+    _update(stage, bounds, shapes, set(bounds))
+    for _ in range(time_steps - 1):
+        grown = {delay.name: union(bounds[delay.name], bounds[delay.source]) for delay in delays}
+        changed = {name for name in grown if not same(grown[name], bounds[name])}
+        if not changed:
+            break  # every later step repeats this one
+        bounds |= grown
+        _update(stage, bounds, shapes, changed)
+        if any(bounds[delay.name].overall().bits > ANALYSED_BITS for delay in delays):
+            break  # an error already
 
 
-def _end_of_step(neurons: Neurons, threshold: IntArray | None, u: Bounds) -> tuple[Bounds, Bounds]:
-    """Return the bounds of `v`, and of what the next step adds its current to."""
-    if neurons.reset_delay:
-        return u, _reset(neurons, threshold, u, neurons.leak)
-    v = _reset(neurons, threshold, u, Leak.none())
-    return v, leak_bounds(neurons.leak, v)
-
-
-def _reset(neurons: Neurons, threshold: IntArray | None, u: Bounds, leak: Leak) -> Bounds:
-    """Return the bounds of `leak(u)`, reset where `u` reached the threshold.
-
-    Neurons that fired and those that did not are bounded apart: after a
-    subtraction nothing is negative that was not so before.
-    """
-    if threshold is None or neurons.reset is Reset.NONE:
-        return leak_bounds(leak, u)
-    silent = Bounds(u.lo, np.minimum(u.hi, threshold - 1))
-    fired = Bounds(np.maximum(u.lo, threshold), u.hi)
-    return union(
-        _where_any(silent, leak_bounds(leak, silent)),
-        _where_any(fired, _after_spike(neurons.reset, threshold, leak_bounds(leak, fired))),
-    )
-
-
-def _after_spike(reset: Reset, threshold: IntArray, decayed: Bounds) -> Bounds:
-    if reset is Reset.SUBTRACT:
-        return decayed.shifted(-threshold)
-    return Bounds(np.zeros_like(decayed.lo), np.zeros_like(decayed.hi))
-
-
-def _where_any(domain: Bounds, image: Bounds) -> Bounds:
-    """Return `image`, made empty where `domain` is empty."""
-    is_empty = domain.lo > domain.hi
-    return Bounds(np.where(is_empty, 1, image.lo), np.where(is_empty, 0, image.hi))
-
-
-def _equal(one: Bounds, other: Bounds) -> bool:
-    return bool(np.all(one.lo == other.lo) and np.all(one.hi == other.hi))
-
-
-def _is_hopeless(u: Bounds) -> bool:
-    return u.overall().bits > ANALYSED_BITS
+def _update(
+    stage: Stage, bounds: dict[str, Bounds], shapes: dict[str, Shape], changed: set[str]
+) -> None:
+    """Bound the nodes of a loop anew, as far as what they read has `changed`."""
+    changed = set(changed)
+    for node in stage.nodes:
+        if isinstance(node, Delay) or changed.isdisjoint(sources_of(node)):
+            continue
+        found = node_bounds(node, [bounds[name] for name in sources_of(node)], shapes)
+        if node.name not in bounds or not same(found, bounds[node.name]):
+            changed.add(node.name)
+            bounds[node.name] = found

@@ -5,16 +5,20 @@ Importing this package imports torch; nothing else in Spikeloom does.
 
 from __future__ import annotations
 
+from spikeloom.model._architectures import (
+    CellNetworkConfig,
+    SkipBlockConfig,
+    SkipLayerConfig,
+    SkipNetworkConfig,
+    SpikingMLPConfig,
+    SpikingResformerConfig,
+)
+from spikeloom.model._build import make_neuron
 from spikeloom.model._config import (
     Config,
-    ConvLayer,
     DataConfig,
-    DenseLayer,
     HardwareConfig,
     LayerHardware,
-    NetworkConfig,
-    NeuronConfig,
-    PoolLayer,
     ReadoutConfig,
     TrainConfig,
     check_config,
@@ -22,10 +26,26 @@ from spikeloom.model._config import (
     load_config,
     parse_config,
 )
+from spikeloom.model._count import LayerCount, count, total
 from spikeloom.model._data import Dataset, Split, load_dataset, quantise
 from spikeloom.model._export import export, verify_export
+from spikeloom.model._layer_config import (
+    AddLayer,
+    ConcatLayer,
+    ConvLayer,
+    DelayLayer,
+    DenseLayer,
+    LayerConfig,
+    MaxPoolLayer,
+    MixLayer,
+    NeuronConfig,
+    NeuronsLayer,
+    PoolLayer,
+    ProductLayer,
+)
 from spikeloom.model._leak import nearest_leak
-from spikeloom.model._network import Network, make_neuron
+from spikeloom.model._network import Network
+from spikeloom.model._network_config import Architecture, NetworkConfig, expand
 from spikeloom.model._neuron import IF, LIF, PLIF, Integrator, SpikingNeuron
 from spikeloom.model._quantiser import RoundedChannelWeightQuant, RoundedWeightQuant
 from spikeloom.model._run import TrainingInterruptedError, load_network
@@ -40,7 +60,7 @@ from spikeloom.model._surrogate import (
     straight_through,
     triangular,
 )
-from spikeloom.model._synapse import ConvSynapse, DenseSynapse, Synapse
+from spikeloom.model._synapse import ConvSynapse, DenseSynapse, MixSynapse, Synapse
 from spikeloom.model._train import train
 
 __all__ = [
@@ -48,24 +68,41 @@ __all__ = [
     "LIF",
     "PLIF",
     "SURROGATES",
+    "AddLayer",
+    "Architecture",
+    "CellNetworkConfig",
+    "ConcatLayer",
     "Config",
     "ConvLayer",
     "ConvSynapse",
     "DataConfig",
     "Dataset",
+    "DelayLayer",
     "DenseLayer",
     "DenseSynapse",
     "HardwareConfig",
     "Integrator",
+    "LayerConfig",
+    "LayerCount",
     "LayerHardware",
+    "MaxPoolLayer",
+    "MixLayer",
+    "MixSynapse",
     "Network",
     "NetworkConfig",
     "NeuronConfig",
+    "NeuronsLayer",
     "PoolLayer",
+    "ProductLayer",
     "ReadoutConfig",
     "RoundedChannelWeightQuant",
     "RoundedWeightQuant",
+    "SkipBlockConfig",
+    "SkipLayerConfig",
+    "SkipNetworkConfig",
+    "SpikingMLPConfig",
     "SpikingNeuron",
+    "SpikingResformerConfig",
     "Split",
     "Surrogate",
     "Synapse",
@@ -74,7 +111,9 @@ __all__ = [
     "as_surrogate",
     "atan",
     "check_config",
+    "count",
     "dump_config",
+    "expand",
     "export",
     "fast_sigmoid",
     "load_config",
@@ -87,6 +126,7 @@ __all__ = [
     "rectangular",
     "sigmoid",
     "straight_through",
+    "total",
     "train",
     "triangular",
     "verify_export",

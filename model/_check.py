@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spikeloom.ir import Shape, is_name
+from spikeloom.ir import ConfigError, Shape, is_name
+from spikeloom.model._flow import input_flow
+from spikeloom.model._layer_config import (
+    ConcatLayer,
+    ConvLayer,
+    DenseLayer,
+    LayerConfig,
+    MixLayer,
+    NeuronConfig,
+    NeuronLayer,
+    NeuronsLayer,
+    ProductLayer,
+    SynapseLayer,
+)
+from spikeloom.model._network_config import NetworkConfig, expand
 from spikeloom.model._schema import nearest_hint
+from spikeloom.model._wiring import wiring_problems
 
 if TYPE_CHECKING:
-    from spikeloom.model._config import (
-        Config,
-        ConvLayer,
-        LayerConfig,
-        NetworkConfig,
-        NeuronConfig,
-        PoolLayer,
-        SynapseLayer,
-    )
+    from spikeloom.model._config import Config
 
-IMAGE_SIDE = {"digits": 8, "mnist": 28, "fashion_mnist": 28}
+IMAGE_SHAPES = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "fashion_mnist": (1, 28, 28)}
 PIXEL_BITS = {"digits": 4, "mnist": 8, "fashion_mnist": 8}
 CLASSES = 10
 NAME_RULE = "a lower-case letter, then lower-case letters, digits and single underscores"
@@ -26,52 +33,43 @@ RESERVED = ("input", "readout")
 SPIKING_KEYS = ("threshold", "learn_threshold", "surrogate", "sharpness", "detach_reset")
 
 
-def layer_names(network: NetworkConfig) -> list[str]:
-    """Name of every layer: the one given, or its kind and position."""
-    return [layer.name or f"{layer.kind}{i}" for i, layer in enumerate(network.layers)]
-
-
-def layer_shape(layer: LayerConfig, shape: Shape) -> Shape:
-    """Shape of the layer's output for an input of `shape`; sides may come out below 1."""
-    match layer.kind:
-        case "dense":
-            return (layer.features,)
-        case "conv":
-            return (layer.channels, *_conv_sides(layer, shape))
-        case "pool":
-            return (shape[0], *_pool_sides(layer, shape))
-
-
-def _conv_sides(layer: ConvLayer, shape: Shape) -> Shape:
-    sides = zip(shape[1:], layer.kernel, layer.stride, layer.padding, strict=True)
-    return tuple((side + 2 * pad - kernel) // step + 1 for side, kernel, step, pad in sides)
-
-
-def _pool_sides(layer: PoolLayer, shape: Shape) -> Shape:
-    return tuple(side // kernel for side, kernel in zip(shape[1:], layer.kernel, strict=True))
-
-
 def config_problems(config: Config) -> list[str]:
     """Everything that is wrong with a configuration whose keys are all valid."""
-    side = IMAGE_SIDE[config.data.set]
-    return [
-        *_name_problems(config),
-        *_data_problems(config),
-        *network_problems(
-            config.network, config.readout.kind, shape=(1, side, side), classes=CLASSES
-        ),
-        *_hardware_problems(config),
-    ]
+    shape = IMAGE_SHAPES[config.data.set]
+    problems = [*_name_problems(config), *_data_problems(config)]
+    try:
+        network = expand(config.network, shape, CLASSES)
+    except ConfigError as error:
+        return [*problems, str(error)]
+    problems += network_problems(
+        network,
+        config.readout.kind,
+        shape=shape,
+        input_bits=config.data.input_bits,
+        classes=CLASSES,
+    )
+    return problems + _hardware_problems(config, network)
 
 
 def network_problems(
-    network: NetworkConfig, readout: str, *, shape: Shape, classes: int | None = None
+    network: NetworkConfig,
+    readout: str,
+    *,
+    shape: Shape,
+    input_bits: int,
+    classes: int | None = None,
 ) -> list[str]:
-    """Everything that is wrong with a network for inputs of `shape`."""
-    problems = [*_layer_name_problems(network), *_shape_problems(network, shape)]
+    """Everything that is wrong with a network, written out by `expand`, for inputs of `shape`."""
+    if not network.layers:
+        return ["network.layers must have at least one layer"]
+    problems = _layer_name_problems(network)
+    if len({layer.name for layer in network.layers}) == len(network.layers):
+        source = input_flow(shape, input_bits, network.encoder)
+        problems += wiring_problems(network.layers, source, network.time_steps)
     for i, layer in enumerate(network.layers):
-        if layer.kind != "pool":
+        if isinstance(layer, NeuronLayer):
             problems += _neuron_problems(layer.neuron, f"network.layers[{i}].neuron")
+            problems += _current_problems(layer, f"network.layers[{i}]")
     return problems + _last_problems(network, readout, classes)
 
 
@@ -89,7 +87,7 @@ def _data_problems(config: Config) -> list[str]:
 
 
 def _layer_name_problems(network: NetworkConfig) -> list[str]:
-    names = layer_names(network)
+    names = [layer.name for layer in network.layers]
     problems = [
         f"network.layers[{i}].name must be {NAME_RULE} (not {' or '.join(RESERVED)}), not {name!r}"
         for i, name in enumerate(names)
@@ -97,22 +95,25 @@ def _layer_name_problems(network: NetworkConfig) -> list[str]:
     ]
     twice = sorted({name for name in names if names.count(name) > 1})
     problems += [f"network.layers: the name {name!r} is used twice" for name in twice]
-    taken = sorted({f"{name}_synapse" for name in names} & set(names))
-    return problems + [
+    synapses = {
+        f"{layer.name}_synapse"
+        for layer in network.layers
+        if isinstance(layer, SynapseLayer | ProductLayer)
+    }
+    problems += [
         f"network.layers: the name {name!r} is that of another layer's synapse; rename it"
-        for name in taken
+        for name in sorted(synapses & set(names))
     ]
-
-
-def _shape_problems(network: NetworkConfig, shape: Shape) -> list[str]:
-    for i, layer in enumerate(network.layers):
-        where = f"network.layers[{i}]"
-        if layer.kind != "dense" and len(shape) != 3:
-            return [f"{where}: a {layer.kind} layer needs a feature map, but gets {shape}"]
-        shape = layer_shape(layer, shape)
-        if min(shape) < 1:
-            return [f"{where}: the kernel must fit its input; the output would be {shape}"]
-    return []
+    parts = {
+        f"{layer.name}_source{k}"
+        for layer in network.layers
+        if isinstance(layer, ConcatLayer)
+        for k in range(len(layer.sources))
+    }
+    return problems + [
+        f"network.layers: the name {name!r} is that of a part of a concat layer; rename it"
+        for name in sorted(parts & set(names))
+    ]
 
 
 def _neuron_problems(neuron: NeuronConfig, where: str) -> list[str]:
@@ -131,13 +132,32 @@ def _neuron_problems(neuron: NeuronConfig, where: str) -> list[str]:
     return problems
 
 
+def _current_problems(layer: NeuronLayer, where: str) -> list[str]:
+    """Layers whose neurons are of kind "none"."""
+    if layer.neuron.kind != "none":
+        return []
+    if isinstance(layer, ProductLayer | NeuronsLayer):
+        return [f"{where}.neuron.kind must not be 'none': a {layer.kind} layer needs neurons"]
+    problems = [
+        f"{where}.neuron.{key} has no effect with kind 'none'; remove it"
+        for key in NeuronConfig.__slots__
+        if key != "kind" and getattr(layer.neuron, key) != getattr(NeuronConfig(), key)
+    ]
+    if isinstance(layer, MixLayer) and layer.batch_norm:
+        problems.append(
+            f"{where}.batch_norm must be false without neurons, as its bias would differ from "
+            "place to place; give the layer neurons, or put a conv layer with batch_norm behind it"
+        )
+    return problems
+
+
 def _last_problems(network: NetworkConfig, readout: str, classes: int | None) -> list[str]:
-    if not network.layers:
-        return ["network.layers must have at least one layer"]
     where = f"network.layers[{len(network.layers) - 1}]"
     last = network.layers[-1]
     if last.kind != "dense":
         return [f"{where}: the last layer must be of kind 'dense', not {last.kind!r}"]
+    if last.neuron.kind == "none":
+        return [f"{where}.neuron.kind must not be 'none' in the last layer"]
     problems = []
     if classes is not None and last.features != classes:
         problems.append(f"{where}.features must be {classes}, the number of classes")
@@ -146,7 +166,7 @@ def _last_problems(network: NetworkConfig, readout: str, classes: int | None) ->
     return problems
 
 
-def _integrator_problems(layer: SynapseLayer, where: str) -> list[str]:
+def _integrator_problems(layer: DenseLayer, where: str) -> list[str]:
     """The last layer of a membrane readout never spikes."""
     problems = []
     if layer.batch_norm:
@@ -175,16 +195,22 @@ def _unused_problems(neuron: NeuronConfig, where: str) -> list[str]:
     ]
 
 
-def _hardware_problems(config: Config) -> list[str]:
-    layers = config.network.layers
-    names = [
-        name
-        for name, layer in zip(layer_names(config.network), layers, strict=True)
-        if layer.kind != "pool"
-    ]
+def _hardware_problems(config: Config, network: NetworkConfig) -> list[str]:
+    names = [name for layer in network.layers for name in _hardware_names(layer)]
     problems = []
     for name in config.hardware.layers:
         if name not in names:
             hint = nearest_hint(name, names)
             problems.append(f"hardware.layers.{name}: no layer has that name; {hint}")
     return problems
+
+
+def _hardware_names(layer: LayerConfig) -> list[str]:
+    """Names of what can be folded: neurons, synapses and products."""
+    match layer:
+        case NeuronsLayer():
+            return [layer.name]
+        case DenseLayer() | ConvLayer() | MixLayer() | ProductLayer():
+            return [layer.name, f"{layer.name}_synapse"]
+        case _:
+            return []

@@ -9,89 +9,8 @@ from typing import Annotated, Literal
 
 from spikeloom.ir import ConfigError
 from spikeloom.model._check import config_problems
+from spikeloom.model._network_config import NetworkConfig, count_problems
 from spikeloom.model._schema import Between, Reader, to_toml
-
-SurrogateName = Literal[
-    "atan", "sigmoid", "fast_sigmoid", "triangular", "rectangular", "straight_through"
-]
-Side = Annotated[int, Between(1, 64)]
-Padding = Annotated[int, Between(0, 32)]
-Bits = Annotated[int, Between(2, 8)]
-Fraction = Annotated[float, Between(0.0, 1.0)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeuronConfig:
-    """The neurons of a layer.
-
-    Attributes:
-        kind: "lif", "if" (no leak) or "plif" (a learnable decay).
-        leak: Decay by `v - (v >> leak)`.
-        beta: Decay factor, instead of `leak`; the nearest sum of shifts is used.
-        tau: Time constant in steps, instead of `leak` (`beta = 1 - 1/tau`).
-        leak_terms: Most shifts that `beta` or `tau` may take.
-        threshold: Threshold; batch norm makes it relative to the current's spread.
-        learn_threshold: Whether the threshold is trained (without batch norm).
-        reset: "subtract" (the default), "zero" or "none".
-        membrane_bits: Signed width to which membranes saturate; by default
-            they get the width that provably fits.
-        surrogate: Name of the surrogate gradient.
-        sharpness: Its parameter, by default the usual one.
-        detach_reset: Whether the reset is a constant in the backward pass.
-    """
-
-    kind: Literal["lif", "if", "plif"] = "lif"
-    leak: Annotated[int, Between(1, 8)] | None = None
-    beta: Fraction | None = None
-    tau: Annotated[float, Between(1.0, 1000.0)] | None = None
-    leak_terms: Annotated[int, Between(1, 4)] = 3
-    threshold: Annotated[float, Between(1e-3, 1e3)] = 1.0
-    learn_threshold: bool = False
-    reset: Literal["subtract", "zero", "none"] | None = None
-    membrane_bits: Annotated[int, Between(4, 20)] | None = None
-    surrogate: SurrogateName = "atan"
-    sharpness: Annotated[float, Between(1e-3, 1e3)] | None = None
-    detach_reset: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DenseLayer:
-    """Every input to every one of `features` neurons."""
-
-    kind: Literal["dense"] = "dense"
-    name: str = ""
-    features: Annotated[int, Between(1, 65536)]
-    weight_bits: Bits = 4
-    batch_norm: bool = False
-    neuron: NeuronConfig = field(default_factory=NeuronConfig)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvLayer:
-    """A convolution; kernel, stride and padding are one number or (height, width)."""
-
-    kind: Literal["conv"] = "conv"
-    name: str = ""
-    channels: Annotated[int, Between(1, 4096)]
-    kernel: tuple[Side, Side] = (3, 3)
-    stride: tuple[Side, Side] = (1, 1)
-    padding: tuple[Padding, Padding] = (0, 0)
-    weight_bits: Bits = 4
-    batch_norm: bool = False
-    neuron: NeuronConfig = field(default_factory=NeuronConfig)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolLayer:
-    """Sum over windows that do not overlap; a remainder at the border is dropped."""
-
-    kind: Literal["pool"] = "pool"
-    name: str = ""
-    kernel: tuple[Side, Side] = (2, 2)
-
-
-SynapseLayer = DenseLayer | ConvLayer
-LayerConfig = DenseLayer | ConvLayer | PoolLayer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,19 +28,6 @@ class DataConfig:
     input_bits: Annotated[int, Between(1, 8)] = 4
     test_fraction: Annotated[float, Between(0.05, 0.5)] = 0.2
     validation_fraction: Annotated[float, Between(0.01, 0.5)] = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkConfig:
-    """Layers in order (a list will do), run for `time_steps` on every input."""
-
-    time_steps: Annotated[int, Between(1, 64)] = 4
-    encoder: Literal["direct", "rate"] = "direct"
-    layers: tuple[LayerConfig, ...]
-
-    def __post_init__(self) -> None:
-        if isinstance(self.layers, list):  # what Python code is most likely to give
-            object.__setattr__(self, "layers", tuple(self.layers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +130,7 @@ def parse_config(text: str, *, source: str = "configuration") -> Config:
     config = reader.read(Config, raw)
     problems = reader.problems or (config_problems(config) if config else [])
     if config is None or problems:
-        raise ConfigError("\n  ".join([f"{source} has {_count(problems)}:", *problems]))
+        raise ConfigError("\n  ".join([f"{source} has {count_problems(problems)}:", *problems]))
     return config
 
 
@@ -237,25 +143,6 @@ def check_config(config: Config) -> None:
     parse_config(to_toml(config), source=f"configuration {config.name!r}")
 
 
-def checked_network(network: NetworkConfig) -> NetworkConfig:
-    """The same network with every value checked, and single numbers for pairs spread out.
-
-    Raises:
-        ConfigError: If a value has the wrong type or is out of range.
-    """
-    reader = Reader()
-    read = reader.read(NetworkConfig, tomllib.loads(to_toml(network)), "")
-    if read is None or reader.problems:
-        raise ConfigError(
-            "\n  ".join([f"the network has {_count(reader.problems)}:", *reader.problems])
-        )
-    return read
-
-
 def dump_config(config: Config) -> str:
     """Write a configuration as TOML that `parse_config` reads back unchanged."""
     return to_toml(config)
-
-
-def _count(problems: list[str]) -> str:
-    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -1,33 +1,23 @@
-"""Networks: a chain of layers, described by dataclasses."""
+"""Networks: any acyclic graph of layers, and one-step delays, described by dataclasses."""
 
 from __future__ import annotations
 
-import math
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Literal, Unpack
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spikeloom.ir import ConfigError, Encoder, Input, IntArray, Leak, Shape, rate_noise
-from spikeloom.model._check import layer_names, layer_shape, network_problems
-from spikeloom.model._config import (
-    Config,
-    DenseLayer,
-    NetworkConfig,
-    NeuronConfig,
-    PoolLayer,
-    ReadoutConfig,
-    SynapseLayer,
-    checked_network,
-)
-from spikeloom.model._layers import IntegratorLayer, Pool, SpikingLayer, set_lattice
-from spikeloom.model._neuron import IF, LIF, PLIF, Integrator, SpikingNeuron
-from spikeloom.model._options import NeuronOptions
-from spikeloom.model._surrogate import as_surrogate
-from spikeloom.model._synapse import ConvSynapse, DenseSynapse, Synapse
+from spikeloom.ir import ConfigError, Encoder, Input, IntArray, Shape, rate_noise
+from spikeloom.model._blocks import Block, Value
+from spikeloom.model._build import Builder
+from spikeloom.model._check import CLASSES, network_problems
+from spikeloom.model._config import Config, ReadoutConfig
+from spikeloom.model._flow import Stage, input_flow, stages
+from spikeloom.model._layers import Spiking, set_lattice
+from spikeloom.model._loop import run_loop
+from spikeloom.model._network_config import NetworkConfig, expand
 
 Arithmetic = Literal["float", "lattice"]
 
@@ -40,9 +30,10 @@ class Network(nn.Module):
     graph and the hardware compute.
 
     Args:
-        config: The layers and the number of time steps.
+        config: The layers (or what `expand` makes layers of) and the number of time steps.
         readout: Scores from membranes or from spike counts.
         shape: Shape of an input, `(C, H, W)` or `(N,)`.
+        classes: Number of classes, for an architecture.
         input_bits: Bits of an input value.
         name: Name of the graph.
         seed: Seed of the initial weights.
@@ -57,14 +48,17 @@ class Network(nn.Module):
         *,
         readout: ReadoutConfig | None = None,
         shape: Shape,
+        classes: int | None = None,
         input_bits: int = 1,
         name: str = "network",
         seed: int = 0,
     ) -> None:
         super().__init__()
-        config = checked_network(config)
+        config = expand(config, shape, classes)
         readout = readout or ReadoutConfig()
-        problems = network_problems(config, readout.kind, shape=shape)
+        problems = network_problems(
+            config, readout.kind, shape=shape, input_bits=input_bits, classes=classes
+        )
         if problems:
             raise ConfigError("\n  ".join(["the network does not fit together:", *problems]))
         self.name = name
@@ -75,7 +69,8 @@ class Network(nn.Module):
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.layers = nn.ModuleList(_Builder(config, readout, self.input).layers())
+            self.layers = nn.ModuleList(Builder.of(config, readout, self.input).blocks())
+        self._stages = stages(config.layers)
         self.log_gain = nn.Parameter(torch.tensor(0.0))
         self.register_buffer("_noise", _noise(self.input, config.time_steps), persistent=False)
         self.use("lattice")
@@ -87,6 +82,7 @@ class Network(nn.Module):
             config.network,
             readout=config.readout,
             shape=shape,
+            classes=CLASSES,
             input_bits=config.data.input_bits,
             name=config.name,
             seed=config.seed,
@@ -132,18 +128,25 @@ class Network(nn.Module):
         noise = self.get_buffer("_noise").unsqueeze(1)
         return (values > noise).to(values.dtype)
 
-    def spikes(self, inputs: Tensor) -> list[Tensor]:
-        """Spikes `[T, N, ...]` of every spiking layer, in order."""
-        found = []
-        with self._exact(inputs):
-            x = self.encode(inputs)
-            for layer in self.layers:
-                if isinstance(layer, SpikingLayer):
-                    x = layer(x, self.config.time_steps)
-                    found.append(x)
-        return found
+    @property
+    def input_unit(self) -> float:
+        """The real number that an input value of 1 stands for."""
+        node = self.input
+        return 1.0 / input_flow(node.shape, node.bits, node.encoder).steps
 
-    def _run(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks, one for each layer of `config`."""
+        return [cast("Block", layer) for layer in self.layers]
+
+    def spikes(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Spikes `[T, N, ...]` of every spiking layer, by name."""
+        names = frozenset(block.name for block in self.blocks if isinstance(block, Spiking))
+        with self._exact(inputs):
+            found = self._values(inputs, names)
+        return {block.name: found[block.name].data for block in self.blocks if block.name in names}
+
+    def _run(self, inputs: Tensor) -> tuple[Tensor, float]:
         """Scores and the unit that makes real numbers of them."""
         with self._exact(inputs):
             return self._scores(inputs)
@@ -155,116 +158,37 @@ class Network(nn.Module):
             return nullcontext()
         return torch.autocast(kind, enabled=False)
 
-    def _scores(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.encode(inputs)
-        for layer in self.layers:
-            if isinstance(layer, IntegratorLayer):
-                return layer(x, self.config.time_steps)  # type: ignore[no-any-return]  # Module.__call__ is Any
-            x = layer(x, self.config.time_steps)
-        return x.sum(0), torch.ones((), dtype=x.dtype)
+    def _scores(self, inputs: Tensor) -> tuple[Tensor, float]:
+        last = self.blocks[-1].name
+        value = self._values(inputs, frozenset({last}))[last]
+        return value.data.sum(0), value.unit
+
+    def _values(self, inputs: Tensor, wanted: frozenset[str]) -> dict[str, Value]:
+        """The outputs of the layers that are wanted; others are dropped once all have read them."""
+        values = {"input": Value(self.encode(inputs), self.input_unit)}
+        blocks = {block.name: block for block in self.blocks}
+        found: dict[str, Value] = {}
+        for stage in self._stages:
+            made = _run(stage, blocks, values, wanted)
+            values |= made
+            found |= {name: value for name, value in made.items() if name in wanted}
+            for name in stage.read_last:
+                values.pop(name, None)
+        return found
+
+
+def _run(
+    stage: Stage, blocks: dict[str, Block], values: dict[str, Value], wanted: frozenset[str]
+) -> dict[str, Value]:
+    """What a stage puts out: of a loop what others read, and what is wanted."""
+    if len(stage.names) > 1:
+        names = wanted.intersection(stage.names).union(stage.read_outside)
+        return run_loop([blocks[name] for name in stage.names], values, names)
+    block = blocks[stage.names[0]]
+    return {block.name: block(*(values[name] for name in block.sources))}
 
 
 def _noise(node: Input, time_steps: int) -> Tensor | None:
     if node.encoder is not Encoder.RATE:
         return None
     return torch.from_numpy(rate_noise(node, time_steps)).to(torch.get_default_dtype())
-
-
-@dataclass(slots=True)
-class _Builder:
-    """Makes the modules of a chain, following the shape and range of what flows in it."""
-
-    config: NetworkConfig
-    readout: ReadoutConfig
-    input: Input
-
-    def layers(self) -> list[nn.Module]:
-        shape = self.input.shape
-        largest = (1 << self.input.bits) - 1 if self.input.encoder is Encoder.DIRECT else 1
-        pools: list[Pool] = []
-        made: list[nn.Module] = []
-        for name, layer in zip(layer_names(self.config), self.config.layers, strict=True):
-            if isinstance(layer, PoolLayer):
-                pools.append(Pool(name, layer.kernel))
-                largest *= math.prod(layer.kernel)
-            else:
-                synapse = self._synapse(name, layer, shape, largest)
-                made.append(self._layer(name, layer, pools, synapse))
-                pools, largest = [], 1
-            shape = layer_shape(layer, shape)
-        return made
-
-    def _layer(
-        self, name: str, layer: SynapseLayer, pools: list[Pool], synapse: Synapse
-    ) -> nn.Module:
-        outputs = layer.features if isinstance(layer, DenseLayer) else layer.channels
-        if layer is self.config.layers[-1] and self.readout.kind == "membrane":
-            integrator = Integrator(_leak(layer.neuron), membrane_bits=layer.neuron.membrane_bits)
-            return IntegratorLayer(name, pools, synapse, outputs, neuron=integrator)
-        return SpikingLayer(
-            name,
-            pools,
-            synapse,
-            outputs,
-            neuron=make_neuron(layer.neuron),
-            batch_norm=layer.batch_norm,
-        )
-
-    def _synapse(self, name: str, layer: SynapseLayer, shape: Shape, largest: int) -> Synapse:
-        # A scale per channel is free where thresholds are per channel anyway.
-        if isinstance(layer, DenseLayer):
-            return DenseSynapse(
-                name,
-                math.prod(shape),
-                layer.features,
-                weight_bits=layer.weight_bits,
-                per_channel=layer.batch_norm,
-                input_max=largest,
-            )
-        return ConvSynapse(
-            name,
-            shape[0],
-            layer.channels,
-            kernel=layer.kernel,
-            stride=layer.stride,
-            padding=layer.padding,
-            weight_bits=layer.weight_bits,
-            per_channel=layer.batch_norm,
-            input_max=largest,
-        )
-
-
-def _leak(config: NeuronConfig) -> Leak:
-    """The fixed leak of an integrator."""
-    if config.kind == "if" or (config.leak is config.beta is config.tau is None):
-        return Leak.none()
-    return LIF(config.beta, tau=config.tau, leak=config.leak, leak_terms=config.leak_terms).leak
-
-
-def make_neuron(config: NeuronConfig) -> SpikingNeuron:
-    """The neuron module that a configuration describes."""
-    options: NeuronOptions = {
-        "threshold": config.threshold,
-        "learn_threshold": config.learn_threshold,
-        "reset": config.reset or "subtract",
-        "membrane_bits": config.membrane_bits,
-        "surrogate": as_surrogate(config.surrogate, config.sharpness),
-        "detach_reset": config.detach_reset,
-    }
-    return _make(config, **options)
-
-
-def _make(config: NeuronConfig, **options: Unpack[NeuronOptions]) -> SpikingNeuron:
-    match config.kind:
-        case "if":
-            return IF(**options)
-        case "lif":
-            return LIF(
-                config.beta,
-                tau=config.tau,
-                leak=config.leak,
-                leak_terms=config.leak_terms,
-                **options,
-            )
-        case "plif":
-            return PLIF(config.beta, init_tau=config.tau, leak_terms=config.leak_terms, **options)

@@ -26,6 +26,7 @@ from spikeloom.model._options import (
 )
 from spikeloom.model._sequence import Rule, run_sequence
 from spikeloom.model._ste import clamp_ste, leaked_ste, round_ste
+from spikeloom.model._stepwise import StepwiseNeurons
 
 UNLIMITED = (-math.inf, math.inf)
 
@@ -149,6 +150,11 @@ class SpikingNeuron(nn.Module):
         return run_sequence(
             currents, threshold, bias, self.learned_decay(), self.rule(), time_steps=time_steps
         )
+
+    def begin(self, threshold: Tensor, bias: Tensor | None = None) -> StepwiseNeurons:
+        """The same neurons to be run step by step, from rest."""
+        threshold, bias = self.snap(threshold, bias)
+        return StepwiseNeurons(threshold, bias, self.learned_decay(), self.rule())
 
 
 def _own_keywords(neuron: type[SpikingNeuron]) -> list[str]:

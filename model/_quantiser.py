@@ -25,6 +25,8 @@ from spikeloom.model._autograd import apply
 # Step of the best uniform quantiser of a normal distribution, in standard
 # deviations, for 2**bits - 1 levels (narrow range), bits 2 to 8.
 STEPS = {2: 1.224, 3: 0.651, 4: 0.3534, 5: 0.194, 6: 0.1056, 7: 0.0573, 8: 0.0309}
+# No lattice is finer: currents are about 1, and sums of aligned ones have to fit float32.
+FINEST_UNIT = 2.0**-12
 
 
 class _Codes(torch.autograd.Function):
@@ -68,7 +70,7 @@ class RoundedWeights(nn.Module):
     def codes(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Integer codes (as floats, with a gradient) and their scale."""
         with torch.no_grad():
-            scale = self._scale(weight)
+            scale = self.scale(weight)
         return apply(_Codes, weight, scale, self.limit), scale
 
     def forward(self, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -76,12 +78,27 @@ class RoundedWeights(nn.Module):
         codes, scale = self.codes(weight)
         return codes * scale, scale, self.zero_point, self.bits
 
-    def _scale(self, weight: Tensor) -> Tensor:
+    def scale(self, weight: Tensor) -> Tensor:
+        """The scale of these weights, `()` or one per output channel."""
         dims = list(range(1, weight.dim())) if self._per_channel else None
         norm = torch.linalg.vector_norm(weight, dim=dims, keepdim=self._per_channel)
         count = weight[0].numel() if self._per_channel else weight.numel()
         scale: Tensor = norm * (self._step / math.sqrt(count))
         return scale.clamp_min(1e-10)
+
+
+class LatticeWeights(RoundedWeights):
+    """As `RoundedWeights`, with the power of two nearest to the scale, at least `FINEST_UNIT`.
+
+    Currents of such weights are aligned by shifts.
+    """
+
+    def scale(self, weight: Tensor) -> Tensor:
+        """The scale of these weights."""
+        scale = super().scale(weight).clamp_min(FINEST_UNIT)
+        mantissa, _ = torch.frexp(scale)  # one half to 1
+        power = scale / mantissa  # exact
+        return torch.where(mantissa < math.sqrt(0.5), 0.5 * power, power).clamp_min(FINEST_UNIT)
 
 
 class RoundedWeightQuant(ExtendedInjector):  # type: ignore[misc]  # Brevitas has no stubs
@@ -102,3 +119,9 @@ class RoundedChannelWeightQuant(RoundedWeightQuant):
     """As `RoundedWeightQuant`, with one scale per output channel."""
 
     per_channel = True
+
+
+class LatticeWeightQuant(RoundedWeightQuant):
+    """As `RoundedWeightQuant`, with a power of two for a scale."""
+
+    tensor_quant = LatticeWeights

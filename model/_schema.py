@@ -203,7 +203,7 @@ def _fields(value: object) -> list[tuple[str, Any]]:
 def _literal(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return "[" + ", ".join(_literal(item) for item in value) + "]"
     if isinstance(value, str):
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')

@@ -9,12 +9,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
 from torch import Tensor, nn
 
-from spikeloom.ir import GraphError, IntArray
-from spikeloom.model._quantiser import (
-    RoundedChannelWeightQuant,
-    RoundedWeightQuant,
-    RoundedWeights,
-)
+from spikeloom.ir import GraphError, IntArray, MixAxis, Shape
+from spikeloom.model._quantiser import RoundedWeightQuant, RoundedWeights
 from spikeloom.model._ste import round_ste
 
 EXACT_LIMIT = 1 << 24  # float32 holds every integer up to here
@@ -30,6 +26,7 @@ class Synapse(nn.Module):
         layer: A Brevitas layer without bias, symmetric around zero.
         weight_bits: Bits of its weights.
         input_max: Largest input value (1 for spikes), for the exactness check.
+        input_steps: Input value that stands for 1, by default the largest.
         lattice: Whether to compute on integers.
     """
 
@@ -40,6 +37,7 @@ class Synapse(nn.Module):
         *,
         weight_bits: int,
         input_max: int = 1,
+        input_steps: int | None = None,
         lattice: bool = False,
     ) -> None:
         super().__init__()
@@ -47,6 +45,7 @@ class Synapse(nn.Module):
         self.layer = layer
         self.weight_bits = weight_bits
         self.input_max = input_max
+        self.input_steps = input_steps or input_max
         self.lattice = lattice
         # Where even the largest weights stay exact, no forward pass has to check.
         largest = (2 ** (weight_bits - 1) - 1) * input_max * self.weight[0].numel()
@@ -66,21 +65,58 @@ class Synapse(nn.Module):
         per channel.
         """
         if not self.lattice:
-            return self.weight, torch.tensor(1.0 / self.input_max, dtype=self.weight.dtype)
+            return self.weight, torch.tensor(1.0 / self.input_steps, dtype=self.weight.dtype)
         codes, scale = self._quantised()
         if self._must_check and not self.training:
             self._check_exact(codes)
-        return codes, scale.flatten().squeeze(0) / self.input_max
+        return codes, scale.flatten().squeeze(0) / self.input_steps
 
-    def integer_weight(self) -> IntArray:
-        """The codes as Brevitas states them (`quant_weight().int()`), int64."""
-        quantised = cast("Any", self.layer).quant_weight()
+    def scaled(self, factor: Tensor | None) -> Tensor:
+        """The float weights times a factor per output, for inputs in their real values."""
+        if factor is None:
+            return self.weight / self.input_steps
+        shape = (-1, *(1,) * (self.weight.dim() - 1))
+        return self.weight * (factor / self.input_steps).view(shape)
+
+    def shared_codes(self, factor: Tensor | None) -> tuple[Tensor, float]:
+        """As `codes` for `scaled` weights, whose unit is a power of two for all outputs.
+
+        In float arithmetic the unit is 1.
+        """
+        weight = self.scaled(factor)
+        if not self.lattice:
+            return weight, 1.0
+        codes, unit = cast("Any", self.layer).weight_quant.tensor_quant.codes(weight)
+        if self._must_check and not self.training:
+            self._check_exact(codes)
+        return codes, float(unit)
+
+    @torch.no_grad()
+    def shared_unit(self, factor: Tensor | None) -> float:
+        """The unit that goes with `shared_codes`."""
+        if not self.lattice:
+            return 1.0
+        quantiser = cast("Any", self.layer).weight_quant.tensor_quant
+        return float(quantiser.scale(self.scaled(factor)))
+
+    def integer_weight(self, weight: Tensor | None = None) -> IntArray:
+        """The codes of the weights (or of `scaled` ones) as Brevitas states them, int64."""
+        layer = cast("Any", self.layer)
+        quantised = layer.quant_weight() if weight is None else layer.weight_quant(weight)
         codes: IntArray = quantised.int().detach().cpu().numpy().astype("int64")
         return codes
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
         """Currents of the inputs `[N, ...]` through `weight` (codes, or their negatives)."""
         raise NotImplementedError
+
+    def by_output(self, currents: Tensor) -> Tensor:
+        """Currents `[N, ...]` as `[N, outputs, ...]`, an output being a row of the weights."""
+        return currents
+
+    def spread(self, values: Tensor, shape: Shape) -> Tensor:
+        """One value per output, `[outputs]`, so that it broadcasts against a sample of `shape`."""
+        return values.view(-1, *(1,) * (len(shape) - 1))
 
     def _quantised(self) -> tuple[Tensor, Tensor]:
         layer = cast("Any", self.layer)
@@ -101,10 +137,6 @@ class Synapse(nn.Module):
             )
 
 
-def _quantiser(per_channel: bool) -> type:
-    return RoundedChannelWeightQuant if per_channel else RoundedWeightQuant
-
-
 class DenseSynapse(Synapse):
     """`qnn.QuantLinear` without bias; a feature map is flattened in (C, H, W) order."""
 
@@ -115,18 +147,19 @@ class DenseSynapse(Synapse):
         outputs: int,
         *,
         weight_bits: int,
-        per_channel: bool = False,
+        quantiser: type = RoundedWeightQuant,
         input_max: int = 1,
+        input_steps: int | None = None,
         lattice: bool = False,
     ) -> None:
-        layer = qnn.QuantLinear(
-            inputs,
-            outputs,
-            bias=False,
-            weight_quant=_quantiser(per_channel),
-            weight_bit_width=weight_bits,
+        super().__init__(
+            name,
+            _linear(inputs, outputs, weight_bits, quantiser),
+            weight_bits=weight_bits,
+            input_max=input_max,
+            input_steps=input_steps,
+            lattice=lattice,
         )
-        super().__init__(name, layer, weight_bits=weight_bits, input_max=input_max, lattice=lattice)
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
         """Currents `[N, out]` of `x` `[N, ...]`."""
@@ -145,23 +178,115 @@ class ConvSynapse(Synapse):
         kernel: tuple[int, int],
         stride: tuple[int, int] = (1, 1),
         padding: tuple[int, int] = (0, 0),
+        dilation: tuple[int, int] = (1, 1),
+        groups: int = 1,
         weight_bits: int,
-        per_channel: bool = False,
+        quantiser: type = RoundedWeightQuant,
         input_max: int = 1,
+        input_steps: int | None = None,
         lattice: bool = False,
     ) -> None:
         layer = qnn.QuantConv2d(
             inputs,
             outputs,
             kernel,
+            groups=groups,
             bias=False,
-            weight_quant=_quantiser(per_channel),
+            weight_quant=quantiser,
             weight_bit_width=weight_bits,
         )
-        super().__init__(name, layer, weight_bits=weight_bits, input_max=input_max, lattice=lattice)
+        super().__init__(
+            name,
+            layer,
+            weight_bits=weight_bits,
+            input_max=input_max,
+            input_steps=input_steps,
+            lattice=lattice,
+        )
         self.stride = stride
         self.padding = padding
+        self.dilation = dilation
+        self.groups = groups
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
         """Currents `[N, out, H', W']` of `x` `[N, in, H, W]`."""
-        return F.conv2d(x, weight, stride=self.stride, padding=self.padding)
+        return F.conv2d(
+            x,
+            weight,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+
+
+class MixSynapse(Synapse):
+    """A `qnn.QuantLinear` along positions, the same for every channel.
+
+    Args:
+        axis: Along y, along x, or along both.
+        sides: Height and width of the maps.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        axis: MixAxis,
+        sides: tuple[int, int],
+        *,
+        weight_bits: int,
+        quantiser: type = RoundedWeightQuant,
+        input_max: int = 1,
+        input_steps: int | None = None,
+        lattice: bool = False,
+    ) -> None:
+        height, width = sides
+        count = {MixAxis.ROWS: height, MixAxis.COLUMNS: width, MixAxis.TOKENS: height * width}
+        super().__init__(
+            name,
+            _linear(count[axis], count[axis], weight_bits, quantiser),
+            weight_bits=weight_bits,
+            input_max=input_max,
+            input_steps=input_steps,
+            lattice=lattice,
+        )
+        self.axis = axis
+
+    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Currents `[N, C, H, W]` of `x` `[N, C, H, W]`."""
+        match self.axis:
+            case MixAxis.ROWS:
+                return torch.matmul(weight, x)
+            case MixAxis.COLUMNS:
+                return F.linear(x, weight)
+            case MixAxis.TOKENS:
+                return F.linear(x.flatten(2), weight).view_as(x)
+
+    def by_output(self, currents: Tensor) -> Tensor:
+        """Positions first, `[N, positions, ...]`."""
+        match self.axis:
+            case MixAxis.ROWS:
+                return currents.transpose(1, 2)
+            case MixAxis.COLUMNS:
+                return currents.movedim(3, 1)
+            case MixAxis.TOKENS:
+                return currents.flatten(2).transpose(1, 2)
+
+    def spread(self, values: Tensor, shape: Shape) -> Tensor:
+        """One value per position, for all channels."""
+        match self.axis:
+            case MixAxis.ROWS:
+                return values.view(1, -1, 1)
+            case MixAxis.COLUMNS:
+                return values.view(1, 1, -1)
+            case MixAxis.TOKENS:
+                return values.view(1, *shape[1:])
+
+
+def _linear(inputs: int, outputs: int, weight_bits: int, quantiser: type) -> nn.Module:
+    return cast(
+        "nn.Module",
+        qnn.QuantLinear(
+            inputs, outputs, bias=False, weight_quant=quantiser, weight_bit_width=weight_bits
+        ),
+    )

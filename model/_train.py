@@ -17,6 +17,7 @@ from torch import Tensor
 
 from spikeloom.ir import (
     ConfigError,
+    GraphError,
     NullProgress,
     Progress,
     SpikeloomError,
@@ -223,6 +224,8 @@ class _Trainer:
             state.best = {k: v.clone() for k, v in self.network.state_dict().items()}
         if in_float and state.epoch == train.float_epochs:
             state.float_accuracy = self._test_accuracy()
+        if state.epoch == train.float_epochs + 1:
+            self._try_export()
         seconds = time.perf_counter() - began
         state.seconds += seconds
         state.history.append(
@@ -236,6 +239,13 @@ class _Trainer:
             }
         )
         self.folder.log(_note(state.history[-1]))
+
+    def _try_export(self) -> None:
+        """Say early what would stop the export after the last epoch."""
+        try:
+            export(self.network)
+        except GraphError as error:
+            self.progress.message(f"the network could not be exported as it is now: {error}")
 
     def _train_batches(self, note: str) -> tuple[float, float]:
         """One pass over the training set: mean loss and accuracy on the way."""

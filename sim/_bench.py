@@ -19,12 +19,14 @@ from spikeloom.sim._build import BUILDS
 from spikeloom.sim._design import load_design
 from spikeloom.sim._records import pack_input, to_stream
 from spikeloom.sim._templates import render
+from spikeloom.sim._timing import leading_nodes, trailing_nodes
 from spikeloom.sim._verilator import check_compilers, find_verilator
 from spikeloom.sim._watchdog import longest_inference
 
 _FILES = ("axis.py", "testbench.py", "cases.py", "run.py", "lint_design.py", "wheel.py")
 _HERE = Path(__file__).parent
-_REAL = 4  # inferences from the test set
+_REAL = 4  # inferences from the test set at most, and one at least
+_RECORDED = 1 << 24  # spikes and membranes that go into a bench: its folder stays small
 _BEAT_CYCLES = 20  # of patience for a beat: pauses make most wait
 _QUOTED_LINES = 15
 
@@ -47,8 +49,9 @@ class BenchResult:
 def emit_bench(manifest: Manifest, graph: Graph, inputs: ArrayLike) -> FileSet:
     """Emit the folder `sim/` of an output: a bench that runs without Spikeloom.
 
-    Its vectors are the first inferences of `inputs` and two extreme ones, with
-    everything that the reference executor says must come of them.
+    Its vectors are the first inferences of `inputs` (of a large network one alone)
+    and two extreme ones, with everything that the reference executor says must
+    come of them.
 
     Args:
         manifest: The design; `files` need not be filled yet.
@@ -58,7 +61,7 @@ def emit_bench(manifest: Manifest, graph: Graph, inputs: ArrayLike) -> FileSet:
     Raises:
         DataError: If the inputs do not fit the graph.
     """
-    chosen = _with_extremes(graph, np.asarray(inputs)[:_REAL])
+    chosen = _with_extremes(graph, np.asarray(inputs)[: real_inferences(manifest)])
     labels = [f"inference {i}" for i in range(len(chosen) - 2)] + ["all zero", "all maximum"]
     files = FileSet()
     files.add("sim/__init__.py", '"""Test bench; `make` in this folder runs it."""\n')
@@ -126,6 +129,12 @@ def _read_results(results: Path, simulator: str, log: Path) -> BenchResult:
     return BenchResult(simulator=simulator, tests=tuple(names), failures=failures, log=log)
 
 
+def real_inferences(manifest: Manifest) -> int:
+    """Return how many inferences of the test set go into the bench of a design."""
+    neurons = sum(layer.neurons for layer in manifest.layers)
+    return max(1, min(_REAL, _RECORDED // (neurons * manifest.time_steps)))
+
+
 def _with_extremes(graph: Graph, inputs: NDArray[Any]) -> NDArray[Any]:
     """Append an inference of zeros and one of the largest values."""
     largest = (1 << input_of(graph).bits) - 1
@@ -136,6 +145,7 @@ def _with_extremes(graph: Graph, inputs: NDArray[Any]) -> NDArray[Any]:
 
 def _describe(manifest: Manifest, graph: Graph, labels: list[str]) -> str:
     beats = manifest.input.beats * manifest.input.frames + manifest.output.classes
+    leading, trailing = leading_nodes(graph), trailing_nodes(graph)
     description = {
         "top": manifest.top,
         "sources": list(manifest.sources),
@@ -149,6 +159,8 @@ def _describe(manifest: Manifest, graph: Graph, labels: list[str]) -> str:
                 "neurons": layer.neurons,
                 "lanes": layer.neuron_lanes,
                 "membrane_bits": layer.membrane_bits,
+                "leads": layer.name in leading,
+                "trails": layer.name in trailing,
             }
             for layer in manifest.layers
         ],

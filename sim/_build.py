@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 
 from spikeloom.codegen import Manifest
-from spikeloom.ir import Progress
+from spikeloom.ir import Graph, Progress
 from spikeloom.sim import _verilator
 from spikeloom.sim._templates import render
+from spikeloom.sim._timing import leading_nodes, trailing_nodes
 
 PROBE = "SPIKELOOM_PROBE"
 BUILDS = Path("sim") / "build"
@@ -20,7 +21,7 @@ _HEADERS = ("inference.h", "options.h", "ports.h", "report.h", "spikeloom_harnes
 _DIGEST_CHARACTERS = 16
 
 
-def build_harness(out: Path, design: Manifest, progress: Progress) -> Path:
+def build_harness(out: Path, design: Manifest, graph: Graph, progress: Progress) -> Path:
     """Return the harness program for the design in `out`, built if it is not there yet.
 
     Programs lie in `out/sim/build/DIGEST/harness`, the digest being that of
@@ -29,7 +30,7 @@ def build_harness(out: Path, design: Manifest, progress: Progress) -> Path:
     Raises:
         ToolError: If a tool is missing or the design does not compile.
     """
-    description = render_description(design)
+    description = render_description(design, graph)
     digest = _digest(out, design, description)
     folder = out / BUILDS / f"harness-{digest}"
     program = folder / "harness"
@@ -40,9 +41,14 @@ def build_harness(out: Path, design: Manifest, progress: Progress) -> Path:
     return program
 
 
-def render_description(design: Manifest) -> str:
+def render_description(design: Manifest, graph: Graph) -> str:
     """Return `design.h`: the sizes and the probes of a design, for the harness."""
-    return render("design.h.j2", design=design)
+    return render(
+        "design.h.j2",
+        design=design,
+        leading=leading_nodes(graph),
+        trailing=trailing_nodes(graph),
+    )
 
 
 def _build(out: Path, design: Manifest, description: str, program: Path) -> None:

@@ -54,7 +54,7 @@ def verify(
 
     Args:
         out: Output folder of `spikeloom build`.
-        probe: Compare spikes and membranes of every layer, not of the last alone.
+        probe: Compare spikes and membranes of every layer, not of the readout's alone.
         limit: Take the first `limit` inferences only.
         stress: Inferences for each of the other runs.
         seed: Of stalls, resets and undefined state.
@@ -72,7 +72,7 @@ def verify(
     design = load_design(out)
     vectors = load_vectors(out, limit)
     graph = load_source_graph(out, design)
-    program = build_harness(out, design, progress)
+    program = build_harness(out, design, graph, progress)
     settings = RunSettings(
         seed=seed,
         watchdog=longest_inference(graph),

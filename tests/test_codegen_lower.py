@@ -17,7 +17,7 @@ from spikeloom.codegen import (
     lower,
     manifest_of,
 )
-from spikeloom.codegen._literals import memory_file, pack, pack_rows, sized
+from spikeloom.codegen._literals import memory_file, pack, rows_file, sized
 from spikeloom.ir import (
     BuildError,
     Conv2d,
@@ -65,9 +65,9 @@ def network(threshold: int | list[int] = 5, *, bits: int = 2) -> Graph:
     )
 
 
-def parameters(design: Design, layer: str) -> dict[str, str]:
-    view = next(view for view in design.layers if view.name == layer)
-    return {p.name: p.value for section in view.sections for p in section.parameters}
+def parameters(design: Design, node: str) -> dict[str, str]:
+    found = [i for block in design.blocks for i in block.instances if i.name == f"u_{node}"]
+    return {p.name: p.value for section in found[0].sections for p in section.parameters}
 
 
 def top_of(graph: Graph, options: BuildOptions | None = None) -> str:
@@ -80,24 +80,28 @@ def test_a_folding_reaches_the_hardware() -> None:
         input_lanes=2,
         layers={"first": LayerOptions(lanes=4, event_ports=2, neuron_lanes=2)},
     )
-    values = parameters(lower(network(), options), "first")
-    assert (values["InLanes"], values["Ports"], values["Lanes"], values["NeuronLanes"]) == (
-        "2",
-        "2",
-        "4",
-        "2",
-    )
+    design = lower(network(), options)
+    values = parameters(design, "conv")
+    assert [values[name] for name in ("InLanes", "Ports", "Lanes", "OutLanes")] == list("2242")
+    assert parameters(design, "first")["Lanes"] == "2"
+
+
+def test_a_synapse_can_be_folded_by_its_own_name() -> None:
+    by_layer = lower(network(), BuildOptions(layers={"first": LayerOptions(lanes=2)}))
+    by_synapse = lower(network(), BuildOptions(layers={"conv": LayerOptions(lanes=2)}))
+    assert parameters(by_layer, "conv")["Lanes"] == "2"
+    assert by_layer.blocks == by_synapse.blocks
 
 
 def test_a_static_input_is_added_up_once_and_reused() -> None:
     design = lower(network())
-    assert parameters(design, "first")["Repeats"] == "3"
-    assert parameters(design, "last")["Repeats"] == "1"
+    assert parameters(design, "conv")["Repeats"] == "3"
+    assert parameters(design, "dense")["Repeats"] == "1"
 
 
 def test_the_queue_of_an_inner_layer_holds_a_whole_time_step() -> None:
     design = lower(network(), BuildOptions(layers={"first": LayerOptions(neuron_lanes=2)}))
-    assert parameters(design, "last")["QueueDepth"] == str(6 * 6 * 4 // 2)
+    assert parameters(design, "dense")["QueueDepth"] == str(6 * 6 * 4 // 2)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +155,7 @@ def test_a_readout_on_a_feature_map_is_refused() -> None:
         lower(cut)
 
 
-@pytest.mark.parametrize("name", ["layer", "fifo", "uart_rx", "board_top"])
+@pytest.mark.parametrize("name", ["product", "fifo", "uart_rx", "board_top"])
 def test_a_graph_is_not_called_like_a_module_of_the_library(name: str) -> None:
     graph = Graph.of(name, 1, network().nodes)
     with pytest.raises(BuildError, match=f"^graph name must not be '{name}': spikeloom_{name} is"):
@@ -239,7 +243,8 @@ def test_a_leak_is_printed_as_its_shifts() -> None:
 
 
 def test_rows_are_packed_lane_0_lowest_in_twos_complement() -> None:
-    assert pack_rows(as_integers([[1, -1], [-8, 7]]), 4) == [0xF1, 0x78]
+    assert rows_file(as_integers([[1, -1], [-8, 7]]), 4) == "f1\n78\n"
+    assert rows_file(as_integers([[-1, 2, -4]]), 3) == f"{0b100_010_111:03x}\n"
     assert memory_file([0xF1, 0x78, 1], 12) == "0f1\n078\n001\n"
 
 
@@ -270,8 +275,9 @@ def test_a_manifest_survives_the_disk(tmp_path: Path) -> None:
     [
         (None, "is not a Spikeloom output: it has no manifest.json"),
         ("{", "is damaged"),
-        ('{"format": 1}', "is damaged"),
-        ('{"format": 99}', "has format 99, but this Spikeloom reads 1"),
+        ('{"format": 2}', "is damaged"),
+        ('{"format": 1}', "has format 1, but this Spikeloom reads 2"),
+        ('{"format": 99}', "has format 99, but this Spikeloom reads 2"),
         ("[]", "is damaged"),
     ],
 )

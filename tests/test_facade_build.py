@@ -68,7 +68,7 @@ def test_test_set_of_the_run_is_taken_along(run: Path, tmp_path: Path) -> None:
 def test_hardware_table_of_the_run_is_the_default(run: Path, tmp_path: Path) -> None:
     def hidden_lanes(options: BuildOptions | None) -> int:
         out = spikeloom.build(run, tmp_path / "out", options=options)
-        lanes = json.loads((out / "manifest.json").read_text())["layers"][0]["lanes"]
+        lanes = json.loads((out / "manifest.json").read_text())["layers"][0]["synapses"][0]["lanes"]
         assert isinstance(lanes, int)
         return lanes
 
@@ -190,7 +190,9 @@ def test_unknown_board_is_said_with_the_nearest(run: Path, tmp_path: Path) -> No
 
 def test_unknown_layer_is_said_with_the_nearest(run: Path, tmp_path: Path) -> None:
     options = BuildOptions(layers={"hiden": LayerOptions(lanes=1)})
-    with pytest.raises(ConfigError, match=r"^layer 'hiden' is unknown; did you mean 'hidden'\?$"):
+    with pytest.raises(
+        ConfigError, match=r"^layer or synapse 'hiden' is unknown; did you mean 'hidden'\?$"
+    ):
         spikeloom.build(run, tmp_path / "out", options=options)
 
 

@@ -105,7 +105,9 @@ def test_build_prints_json_alone(tiny_graph: Graph, tmp_path: Path) -> None:
     value = json.loads(result.stdout)
     assert value["out"] == str(out)
     assert value["board"] == "ulx3s"
-    assert value["layers"][0]["lanes"] == 1
+    assert value["layers"][0]["synapses"][0]["lanes"] == 1
+    assert [fit["board"] for fit in value["fits"]] == ["ulx3s"]
+    assert value["fits"][0]["fits"] is True
     assert "generating files ..." in result.stderr
 
 
@@ -114,6 +116,7 @@ def test_build_shows_a_table(tiny_graph: Graph, tmp_path: Path) -> None:
     result = call("build", tmp_path / "graph", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     assert "hidden" in result.stdout
+    assert result.stdout.count("memories fit") == len(spikeloom.list_boards())
     assert "next: spikeloom verify" in result.stdout
 
 
@@ -158,7 +161,7 @@ def test_unknown_board_is_said(out: Path) -> None:
 def test_unknown_layer_is_said(tiny_graph: Graph, tmp_path: Path) -> None:
     save_graph(tiny_graph, tmp_path / "graph")
     result = call("build", tmp_path / "graph", "--out", tmp_path / "o", "--lanes", "hidde=1")
-    check_user_error(result, "layer 'hidde' is unknown; did you mean 'hidden'?")
+    check_user_error(result, "layer or synapse 'hidde' is unknown; did you mean 'hidden'?")
 
 
 def test_truncated_graph_is_said(tiny_graph: Graph, tmp_path: Path) -> None:

@@ -46,14 +46,27 @@ def test_pinned_options_win_over_defaults_knob_by_knob() -> None:
 
 def test_unknown_layer_is_refused_with_the_nearest(tiny_graph: Graph) -> None:
     options = BuildOptions(layers={"hiden": LayerOptions(lanes=1)})
-    message = r"^layer 'hiden' is unknown; did you mean 'hidden'\?$"
+    message = r"^layer or synapse 'hiden' is unknown; did you mean 'hidden'\?$"
     with pytest.raises(ConfigError, match=message):
         check_layers(options, tiny_graph)
 
 
 def test_unknown_layer_far_from_all_lists_them(tiny_graph: Graph) -> None:
     options = BuildOptions(layers={"zzz": LayerOptions(lanes=1)})
-    with pytest.raises(ConfigError, match=r"^layer 'zzz' is unknown; valid are hidden, output$"):
+    message = r"^layer or synapse 'zzz' is unknown; valid are fc1, fc2, hidden, output$"
+    with pytest.raises(ConfigError, match=message):
+        check_layers(options, tiny_graph)
+
+
+@pytest.mark.parametrize("name", ["hidden", "fc1"])
+def test_layers_and_synapses_have_options(tiny_graph: Graph, name: str) -> None:
+    check_layers(BuildOptions(layers={name: LayerOptions(lanes=1)}), tiny_graph)
+
+
+@pytest.mark.parametrize("name", ["pixels", "readout"])
+def test_ends_of_a_graph_have_none(tiny_graph: Graph, name: str) -> None:
+    options = BuildOptions(layers={name: LayerOptions(lanes=1)})
+    with pytest.raises(ConfigError, match=f"^layer or synapse '{name}' is unknown; "):
         check_layers(options, tiny_graph)
 
 

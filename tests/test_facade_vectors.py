@@ -10,7 +10,17 @@ import pytest
 from numpy.typing import NDArray
 
 from spikeloom._vectors import Vectors, make_vectors, read_vectors
-from spikeloom.ir import DataError, Encoder, Graph, Input
+from spikeloom.ir import (
+    Conv2d,
+    DataError,
+    Dense,
+    Encoder,
+    Graph,
+    Input,
+    Neurons,
+    Readout,
+    SumPool2d,
+)
 
 
 def spike_graph(graph: Graph) -> Graph:
@@ -31,6 +41,25 @@ def test_made_vectors_hold_the_extremes_and_repeat(tiny_graph: Graph) -> None:
     assert np.array_equal(made.inputs, make_vectors(tiny_graph).inputs)
     assert made.labels is None
     assert made.predictions is None
+
+
+def test_a_large_network_gets_fewer_vectors() -> None:
+    def count(channels: int) -> int:
+        weight = np.ones((channels, channels, 3, 3), np.int64)
+        nodes = (
+            Input(name="pixels", shape=(channels, 32, 32)),
+            Conv2d(name="conv", source="pixels", weight=weight, weight_bits=2, padding=(1, 1)),
+            Neurons(name="maps", source="conv", threshold=np.array(1)),
+            SumPool2d(name="pool", source="maps", kernel=(32, 32)),
+            Dense(name="fc", source="pool", weight=weight[:2, :, 0, 0], weight_bits=2),
+            Neurons(name="output", source="fc", threshold=np.array(1)),
+            Readout(name="readout", source="output"),
+        )
+        return len(make_vectors(Graph.of("wide", 4, nodes)).inputs)
+
+    # 9.4 million additions a time step for each 32 by 32 channels, and 4e9 in all.
+    assert count(32) == 64
+    assert count(128) == 6
 
 
 def test_made_vectors_of_spike_input_have_time(tiny_graph: Graph) -> None:

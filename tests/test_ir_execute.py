@@ -287,3 +287,8 @@ def test_activity_of_many_batches_is_the_mean() -> None:
     for name, activity in once.items():
         assert many[name].spikes == pytest.approx(activity.spikes, rel=1e-12)
         assert many[name].synops == pytest.approx(activity.synops, rel=1e-12)
+
+
+def test_batches_are_as_small_as_the_largest_node_needs() -> None:
+    assert Executor(small_conv()[0]).batch_size == 2**21 // (72 * 3)  # the input, not 52 neurons
+    assert Executor(dense(np.ones((500, 2), int))).batch_size == 2**21 // (500 * 3)

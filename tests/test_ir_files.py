@@ -63,7 +63,7 @@ NODES = (
 )
 GRAPH = Graph.of("net", 5, NODES)
 # The bytes and the digest of a format must not change unnoticed: raise FORMAT if they do.
-DIGEST = "1bfaf2110f6bb9934e96ba925131b39858b943239c3043cf664b1da6fb5ed811"
+DIGEST = "6fecc5fba7a3340e1fec07bfe712f8ac89a9383f43336b18a13478954c23554a"
 
 
 def assert_equal_graphs(one: Graph, other: Graph) -> None:
@@ -264,9 +264,13 @@ def test_objects_in_the_archive_are_not_unpickled(saved: Path) -> None:
         load_graph(saved)
 
 
-def test_a_newer_format_asks_for_an_upgrade(saved: Path) -> None:
-    rewrite(saved / "graph.json", {"format": 2})
-    message = r'"format" of .* must be at most 1, not 2: a newer Spikeloom wrote it; upgrade'
+def test_another_format_says_what_to_do(saved: Path) -> None:
+    rewrite(saved / "graph.json", {"format": 3})
+    message = r'"format" of .* must be at most 2, not 3: a newer Spikeloom wrote it; upgrade'
+    with pytest.raises(DataError, match=message):
+        load_graph(saved)
+    rewrite(saved / "graph.json", {"format": 1})
+    message = r'"format" of .* must be 2, not 1: an older Spikeloom wrote it; export the network'
     with pytest.raises(DataError, match=message):
         load_graph(saved)
 
@@ -274,7 +278,7 @@ def test_a_newer_format_asks_for_an_upgrade(saved: Path) -> None:
 @pytest.mark.parametrize("found", ["1", True, 0, None])
 def test_a_format_that_is_no_version_is_refused(saved: Path, found: object) -> None:
     rewrite(saved / "graph.json", {"format": found})
-    with pytest.raises(DataError, match=r'"format" of .* must be a number from 1 to 1, not'):
+    with pytest.raises(DataError, match=r'"format" of .* must be 2, not'):
         load_graph(saved)
 
 

@@ -266,7 +266,10 @@ def test_the_ends_are_where_they_belong() -> None:
     assert (
         "Input 'image' must be the first node, not number 2 of 7; move it to the first place"
     ) in problems
-    assert "node 'conv' must come after its source 'image'; move it behind that node" in problems
+    assert (
+        "node 'conv' must come after its source 'image'; move it behind that node, or read it "
+        "through a Delay"
+    ) in problems
 
 
 def test_an_unknown_source_gets_the_nearest_name() -> None:
@@ -275,53 +278,16 @@ def test_an_unknown_source_gets_the_nearest_name() -> None:
         "source of 'pool' must be a node of the graph, not 'hiden'; the nearest name is 'hidden'"
     ) in problems
     assert (
-        "node 'hidden' must be read by exactly one node, not none; graphs are chains for now, "
-        "remove the branch"
+        "node 'hidden' must be read by at least one node, not none; remove it, or name it as a "
+        "source"
     ) in problems
 
 
 def test_a_node_does_not_read_itself() -> None:
     problems = validate(graph_with(replace(POOL, source="pool")))
-    assert "node 'pool' must come after its source 'pool'; move it behind that node" in problems
-
-
-def test_graphs_are_chains() -> None:
-    extra = Dense(name="extra", source="hidden", weight=np.ones((1, 32), int), weight_bits=2)
-    problems = validate(Graph("g", 3, (*NODES[:-1], extra, SCORES)))
-    assert problems == (
-        "node 'hidden' must be read by exactly one node, not 2 (pool, extra); "
-        "graphs are chains for now, remove the branch",
-        "node 'extra' must be read by exactly one node, not none; "
-        "graphs are chains for now, remove the branch",
+    assert any(
+        text.startswith("node 'pool' must come after its source 'pool'") for text in problems
     )
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        (
-            replace(HIDDEN, source="image"),
-            "Neurons 'hidden' must read a Dense or Conv2d synapse, not the Input 'image'; "
-            "change its source",
-        ),
-        (
-            replace(DENSE, source="conv"),
-            "Dense 'dense' must read an Input, Neurons or a SumPool2d, not the Conv2d 'conv'; "
-            "change its source",
-        ),
-        (
-            replace(POOL, source="conv"),
-            "SumPool2d 'pool' must read an Input, Neurons or a SumPool2d, not the Conv2d 'conv'; "
-            "change its source",
-        ),
-        (
-            replace(SCORES, source="dense"),
-            "Readout 'scores' must read Neurons, not the Dense 'dense'; change its source",
-        ),
-    ],
-)
-def test_nodes_read_what_they_can(changed: Node, message: str) -> None:
-    assert message in validate(graph_with(changed))
 
 
 def test_every_problem_is_reported_at_once() -> None:

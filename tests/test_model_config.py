@@ -11,9 +11,11 @@ from spikeloom.model import (
     Config,
     ConvLayer,
     DataConfig,
+    DelayLayer,
     DenseLayer,
     HardwareConfig,
     LayerHardware,
+    MaxPoolLayer,
     NetworkConfig,
     NeuronConfig,
     PoolLayer,
@@ -137,8 +139,8 @@ def test_every_problem_is_listed_with_its_place_and_the_nearest_name() -> None:
         "unknown key 'time_step' in table [network]; did you mean 'time_steps'?",
         "network.layers[0].features is missing",
         "network.layers[0].weight_bits must be an integer, not True",
-        "network.layers[1].kind must be one of 'dense', 'conv', 'pool', not 'cnov'; "
-        "did you mean 'conv'?",
+        "network.layers[1].kind must be one of 'dense', 'conv', 'mix', 'product', 'pool', "
+        "'max_pool', 'concat', 'add', 'delay', 'neurons', not 'cnov'; did you mean 'conv'?",
         "network.layers[2].kernel must be one integer or 2, not [3, 3, 3]",
         "network.layers[2].neuron.leak must be an integer, not 1.5",
         "network.layers[2].neuron.surrogate must be one of 'atan', 'sigmoid', 'fast_sigmoid', "
@@ -196,7 +198,7 @@ def test_every_problem_is_listed_with_its_place_and_the_nearest_name() -> None:
         (
             'kind = "pool"',
             'kind = ["pool"]',
-            r"network\.layers\[1\]\.kind must be one of 'dense', 'conv', 'pool', not \['pool'\]",
+            r"network\.layers\[1\]\.kind must be one of 'dense', 'conv', .*, not \['pool'\]",
         ),
         (
             'kind = "pool"',
@@ -215,7 +217,11 @@ def test_every_problem_is_listed_with_its_place_and_the_nearest_name() -> None:
         ('"lif", tau = 2', '"plif", leak = 2', r"kind 'plif' learns its decay"),
         ("tau = 2", "beta = 0", r"the decay factor must be above 0"),
         ('"lif", tau = 2', '"plif", beta = 1', r"the initial beta of kind 'plif' must be below 1"),
-        ("kernel = [3, 5]", "kernel = 31", r"network\.layers\[0\]: the kernel must fit its input"),
+        (
+            "kernel = [3, 5]",
+            "kernel = 31",
+            r"network\.layers\[0\] 'first': the kernel must fit its",
+        ),
         ('set = "mnist"\ninput_bits = 2', "input_bits = 5", r"must be at most 4 for 'digits'"),
         (
             "[hardware.layers.first]",
@@ -240,6 +246,87 @@ def test_last_layer_must_be_dense() -> None:
         parse_config(text)
     with pytest.raises(ConfigError, match=r"network\.layers must have at least one layer"):
         parse_config('name = "x"\nnetwork = { layers = [] }')
+
+
+GRAPH = """
+name = "graph"
+[network]
+layers = [
+    { kind = "conv", name = "stem", channels = 4, neuron = { kind = "none" } },
+    { kind = "delay", name = "late", source = "sum", shape = [4, 6, 6] },
+    { kind = "add", name = "sum", sources = ["stem", "late"] },
+    { kind = "neurons", name = "spikes" },
+    { kind = "mix", name = "rows", axis = "rows" },
+    { kind = "max_pool", name = "large", kernel = 2, stride = 1, padding = 1 },
+    { kind = "dense", features = 10 },
+]
+[hardware.layers.rows_synapse]
+lanes = 2
+"""
+
+
+def test_graph_of_layers_is_read_and_dumped() -> None:
+    config = parse_config(GRAPH)
+    assert parse_config(dump_config(config)) == config
+    assert config.network.layers[1] == DelayLayer(name="late", source="sum", shape=(4, 6, 6))
+    assert config.network.layers[5] == MaxPoolLayer(
+        name="large", kernel=(2, 2), stride=(1, 1), padding=(1, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"large"', '"sum_synapse"', None),
+        ('"large"', '"rows_synapse"', "the name 'rows_synapse' is that of another layer's synapse"),
+        ("[4, 6, 6]", "[4, 0, 6]", r"network\.layers\[1\]\.shape\[1\] must be 1 to 65536, not 0"),
+        (
+            "[4, 6, 6]",
+            "[4, 6]",
+            r"'sum': all sources must have one shape, but they have \(4, 6, 6\), ",
+        ),
+        ('"rows" }', '"row" }', r"layers\[4\]\.axis must be one of 'rows', 'columns', 'tokens'"),
+        (
+            '["stem", "late"]',
+            '["stem", "latte"]',
+            r"no layer is called 'latte'; did you mean 'late'",
+        ),
+        ("layers.rows_synapse", "layers.sum", r"hardware\.layers\.sum: no layer has that name"),
+        ('"rows" }', '"rows", neuron = { kind = "none", tau = 2 } }', r"neuron\.tau has no effect"),
+    ],
+)
+def test_rules_of_a_graph_reach_the_file(old: str, new: str, message: str | None) -> None:
+    assert old in GRAPH
+    text = GRAPH.replace(old, new)
+    if message is None:
+        parse_config(text)
+    else:
+        with pytest.raises(ConfigError, match=message):
+            parse_config(text)
+
+
+def test_architecture_takes_the_place_of_layers() -> None:
+    text = """
+        name = "cell"
+        data = { set = "mnist" }
+        [network.architecture]
+        kind = "cell_network"
+        [hardware.layers.nobody]
+        lanes = 1
+    """
+    with pytest.raises(ConfigError, match="nobody: no layer has that name") as caught:
+        parse_config(text)
+    assert str(caught.value).startswith("configuration has 1 problem:")
+    text = text[: text.index("[hardware")]
+    config = parse_config(text)
+    assert parse_config(dump_config(config)) == config
+    assert config.network.layers == ()
+    wrong = text.replace('"cell_network"', '"cel_network"')
+    with pytest.raises(ConfigError, match="did you mean 'cell_network'"):
+        parse_config(wrong)
+    both = text.replace("[network.arch", "[[network.layers]]\nkind = 'pool'\n[network.arch")
+    with pytest.raises(ConfigError, match="network must have layers or an architecture, not both"):
+        parse_config(both)
 
 
 def test_broken_toml_names_the_line() -> None:

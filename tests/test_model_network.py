@@ -22,10 +22,12 @@ from spikeloom.model import (
     NeuronConfig,
     PoolLayer,
     ReadoutConfig,
+    RoundedChannelWeightQuant,
     RoundedWeightQuant,
     export,
     verify_export,
 )
+from spikeloom.model._blocks import Value
 from spikeloom.model._network import Arithmetic
 from spikeloom.model._norm import FoldedNorm
 from spikeloom.model._pool import sum_pool
@@ -110,8 +112,10 @@ def test_evaluation_equals_executor(name: str, encoder: str) -> None:
         assert (network.predict(inputs) == trace.predictions).all()
         assert (verify_export(network, graph, inputs) == trace.predictions).all()
         groups = [n for n in graph.nodes if isinstance(n, Neurons) and n.threshold is not None]
-        for group, ours in zip(groups, network.spikes(inputs), strict=True):
-            theirs = trace.layers[group.name].spikes
+        found = network.spikes(inputs)
+        assert list(found) == [node.name for node in groups]
+        for group, ours in found.items():
+            theirs = trace.layers[group].spikes
             assert (ours.detach().transpose(0, 1).numpy() == theirs).all()
             spikes += int(theirs.sum())
     assert spikes > 0 or name == "one layer"
@@ -151,7 +155,7 @@ def test_folded_norm_is_batch_norm_in_float_arithmetic() -> None:
         norm.gamma.copy_(torch.tensor([1.0, -0.5, 2.0, 0.3, -1.0, 0.8]))
         norm.beta.normal_()
     inputs = torch.randint(0, 16, (32, 8)).double()
-    spikes = first(inputs.unsqueeze(0), 3)
+    spikes = first(Value(inputs.unsqueeze(0), 1.0 / 15.0)).data
     weight = torch.randn_like(spikes)
     torch.autograd.backward((spikes * weight).sum())
     grads = [p.grad.clone() for p in (synapse.weight, norm.gamma, norm.beta) if p.grad is not None]
@@ -193,7 +197,7 @@ def test_evaluation_under_autocast_stays_exact(name: str) -> None:
         assert (verify_export(network, graph, inputs) == network.predict(inputs)).all()
     assert scores.dtype == torch.float32
     assert (scores == expected).all()
-    assert all((a == b).all() for a, b in zip(spikes, cast_spikes, strict=True))
+    assert all((spikes[name] == cast_spikes[name]).all() for name in spikes)
     network.use("float")
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert network(inputs).isfinite().all()  # float arithmetic takes what it is given
@@ -232,8 +236,8 @@ def test_sum_pool_equals_average_pool(kernel: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("bits", range(2, 9))
 def test_codes_are_what_brevitas_states(bits: int) -> None:
-    for per_channel in (False, True):
-        synapse = DenseSynapse("x", 40, 12, weight_bits=bits, per_channel=per_channel, lattice=True)
+    for quantiser in (RoundedWeightQuant, RoundedChannelWeightQuant):
+        synapse = DenseSynapse("x", 40, 12, weight_bits=bits, quantiser=quantiser, lattice=True)
         codes, unit = synapse.codes()
         assert (codes.detach().numpy() == synapse.integer_weight()).all()
         quantised = synapse.layer.quant_weight()  # type: ignore[operator]  # a Brevitas layer
@@ -349,6 +353,6 @@ def test_layers_that_do_not_fit_are_all_listed() -> None:
         Network(config, shape=(1, 8, 8))
     message = str(caught.value)
     assert "network.layers[0].name must be a lower-case letter" in message
-    assert "network.layers[1]: a pool layer needs a feature map, but gets (4,)" in message
+    assert "network.layers[1] 'pool1': a pool layer needs a feature map, but gets (4,)" in message
     assert "network.layers[0].neuron: give only one of leak, beta" in message
     assert "network.layers[1]: the last layer must be of kind 'dense', not 'pool'" in message

@@ -19,17 +19,23 @@ from spikeloom.ir import (
     ConfigError,
     DataError,
     Executor,
+    GraphError,
     NullProgress,
     SpikeloomError,
     VerificationError,
     load_graph,
 )
 from spikeloom.model import (
+    AddLayer,
     Config,
+    ConvLayer,
+    DelayLayer,
     DenseLayer,
     Network,
     NetworkConfig,
     NeuronConfig,
+    NeuronsLayer,
+    PoolLayer,
     TrainConfig,
     TrainingInterruptedError,
     load_config,
@@ -279,6 +285,51 @@ def test_training_stops_early(tmp_path: Path) -> None:
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["epochs"] < 50
     assert metrics["epochs"] - metrics["best_epoch"] == 2
+
+
+class Listener(NullProgress):
+    """Keeps every message."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def message(self, text: str) -> None:
+        """Keep it."""
+        self.heard.append(text)
+
+
+def test_network_that_cannot_be_exported_says_so_after_its_first_epoch(tmp_path: Path) -> None:
+    wide = DenseLayer(features=12, weight_bits=8, neuron=NeuronConfig(leak=8))
+    network = NetworkConfig(time_steps=60, layers=(wide, DenseLayer(features=10)))
+    config = replace(CONFIG, network=network, train=replace(CONFIG.train, epochs=2))
+    listener = Listener()
+    with pytest.raises(GraphError, match="too wide for exact evaluation"):
+        train(config, run=tmp_path, progress=listener)
+    (said,) = listener.heard
+    assert said.startswith(
+        "the network could not be exported as it is now: layer 'dense0': membranes of "
+    )
+
+
+def test_network_with_a_loop_and_a_shortcut_is_trained_and_verified(tmp_path: Path) -> None:
+    bare = NeuronConfig(kind="none")
+    layers = (
+        ConvLayer(name="stem", channels=6, padding=(1, 1), batch_norm=True, neuron=bare),
+        DelayLayer(name="late", source="back", shape=(6, 8, 8)),
+        AddLayer(name="stream", sources=("stem", "late")),
+        NeuronsLayer(name="spikes", neuron=NeuronConfig(leak=1)),
+        ConvLayer(name="back", channels=6, kernel=(1, 1), batch_norm=True, neuron=bare),
+        PoolLayer(name="pool", source="spikes"),
+        DenseLayer(name="last", features=10),
+    )
+    network = NetworkConfig(time_steps=3, layers=layers)
+    config = replace(CONFIG, network=network, train=replace(CONFIG.train, epochs=3, shift=0.0))
+    train(config, run=tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["accuracy"]["exported"] == metrics["accuracy"]["lattice"] > 0.6
+    loaded = load_network(tmp_path)
+    test = np.load(tmp_path / "test.npz")
+    assert (loaded.predict(torch.from_numpy(test["inputs"])) == test["predictions"]).all()
 
 
 def test_wrong_export_is_noticed(run: Path) -> None:

@@ -11,10 +11,8 @@ from random_graphs import random_graph, random_options
 import spikeloom
 from spikeloom.sim import verify
 
-# A handful for every run, chosen to cover the encoders and layer kinds among
-# them; the rest are drawn by `pytest -m slow`.
-QUICK = (1, 5, 8, 12)
-SLOW = tuple(seed for seed in range(40) if seed not in QUICK)
+QUICK = range(20)
+SLOW = range(20, 200)  # `pytest -m slow tests/test_random_networks.py`
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from spikeloom.ir import (
     graph_files,
 )
 from spikeloom.sim import CycleStats, VerifyResult, emit_bench, run_bench, verify
+from spikeloom.sim._bench import real_inferences
 from spikeloom.sim._process import HarnessRun, Mode, RunSettings
 
 COUNT = 300
@@ -50,22 +51,15 @@ def standin_graph() -> Graph:
     return Graph.of("standin", 2, nodes)
 
 
-def _layer(name: str, synapse: str, neurons: int, lanes: int, membrane_bits: int) -> ManifestLayer:
+def _layer(name: str, neurons: int, lanes: int, membrane_bits: int) -> ManifestLayer:
     return ManifestLayer(
         name=name,
-        synapse=synapse,
-        kind="dense",
-        engine="by hand",
-        lanes=lanes,
-        event_ports=1,
+        synapses=(),
         neuron_lanes=lanes,
-        weight_bits=3,
-        weights=0,
-        current_bits=8,
         membrane_bits=membrane_bits,
         shape=(neurons,),
         neurons=neurons,
-        instance="",
+        instances=(),
     )
 
 
@@ -89,7 +83,8 @@ def standin_manifest(graph: Graph) -> Manifest:
             data_bits=16,
         ),
         output=ManifestOutput(classes=2, score_bits=3, class_bits=1),
-        layers=(_layer("hidden", "fc1", 3, 2, 40), _layer("output", "fc2", 2, 1, 8)),
+        layers=(_layer("hidden", 3, 2, 40), _layer("output", 2, 1, 8)),
+        memories=(),
         sources=("rtl/standin.v",),
         files={},
     )
@@ -386,6 +381,13 @@ def test_the_bench_is_the_same_on_every_run(out: Path) -> None:
     files = emit_bench(standin_manifest(graph), graph, INPUTS)
     for path, content in files:
         assert (out / path).read_bytes() == content
+
+
+@pytest.mark.parametrize(("neurons", "count"), [(3, 4), (4_000_000, 2), (10**9, 1)])
+def test_the_bench_of_a_large_network_holds_fewer_inferences(neurons: int, count: int) -> None:
+    manifest = standin_manifest(standin_graph())
+    large = replace(manifest.layers[0], neurons=neurons)
+    assert real_inferences(replace(manifest, layers=(large,))) == count
 
 
 def test_the_bench_does_not_import_spikeloom(out: Path) -> None:

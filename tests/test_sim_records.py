@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 
 from spikeloom.codegen import ManifestInput
-from spikeloom.ir import Dense, Encoder, Graph, Input, Neurons, Readout, input_of
+from spikeloom.ir import (
+    Concat,
+    Conv2d,
+    Dense,
+    Encoder,
+    Graph,
+    Input,
+    MaxPool2d,
+    Neurons,
+    Product,
+    Readout,
+    input_of,
+)
 from spikeloom.sim._records import pack_input, split_batches, to_stream
 from spikeloom.sim._watchdog import longest_inference
 
@@ -66,6 +78,42 @@ def test_every_time_step_of_spikes_is_a_frame_of_its_own() -> None:
 
 def test_batches_cover_everything_once() -> None:
     assert [(part.start, part.stop) for part in split_batches(7, 3)] == [(0, 3), (3, 6), (6, 7)]
+
+
+def test_patience_covers_every_kind_of_node() -> None:
+    weight = np.ones((4, 4, 3, 3), np.int64)
+    nodes = [
+        Input(name="x", shape=(4, 2, 2), encoder=Encoder.SPIKES),
+        Conv2d(name="keys", source="x", weight=weight, weight_bits=2, padding=(1, 1)),
+        Product(name="gate", source="x", weights="keys", transposed=True),
+        Neurons(name="a", source="gate", threshold=np.array(2)),
+        MaxPool2d(name="pool", source="a", kernel=(2, 2), stride=(1, 1), padding=(1, 1)),
+        Concat(name="cat", sources=("pool", "pool")),
+        Dense(name="fc", source="cat", weight=np.ones((3, 72), np.int64), weight_bits=2),
+        Neurons(name="b", source="fc", threshold=np.array(2)),
+        Readout(name="r", source="b"),
+    ]
+    adding = 4 * 4 * 4 * 9 + 16 * 4 + 3 * 72  # additions of the synapses and the product
+    events = 16 + 16 + 72  # clocks that an event takes in any case
+    # Each value that a node takes or puts out takes a clock, one for a resizing, and one per tap.
+    convolution, product, first = 2 * (16 + 16), 2 * (16 + 16 + 16), 2 * (16 + 16)
+    pool, both = 2 * (16 + 36) + 4 * 36, 2 * (72 + 72)
+    dense, second, readout = 2 * (72 + 3), 2 * (3 + 3), 4 * 3
+    passing = 16 + convolution + product + first + pool + both + dense + second + readout
+    graph = Graph.of("all", 5, nodes)
+    assert longest_inference(graph) == 20_000 + 2 * 5 * (adding + events + passing)
+
+
+def test_patience_counts_a_static_input_once() -> None:
+    nodes = (
+        Input(name="x", shape=(10,), bits=8, encoder=Encoder.DIRECT),
+        Dense(name="d", source="x", weight=np.ones((7, 10), np.int64), weight_bits=2),
+        Neurons(name="n", source="d", threshold=np.array(9)),
+        Readout(name="r", source="n"),
+    )
+    adding = (7 * 10 + 10) * 8  # weights, and the ten values themselves, by bit plane
+    passing = 10 + 2 * (10 + 7) + 2 * (7 + 7) + 4 * 7
+    assert longest_inference(Graph.of("g", 6, nodes)) == 20_000 + 2 * (adding + 6 * passing)
 
 
 def test_patience_grows_with_the_work(tiny_graph: Graph) -> None:

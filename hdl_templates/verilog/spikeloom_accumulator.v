@@ -8,6 +8,8 @@
 //             in order, OutLanes currents per beat, tlast with the last beat,
 //             and the memory is zero again. With Repeats above 1 the same step
 //             leaves that many times (a static image) before it is cleared.
+// Maximum     Instead of the sum a word keeps the largest of its addends, which
+//             are unsigned then; one that was not visited is 0.
 // Format      Signed, CurrentBits wide; sums wrap, so only the final current
 //             has to fit, which width inference proves.
 // Hazards     A word may be visited in every clock: results that are not yet in
@@ -27,6 +29,7 @@ module spikeloom_accumulator #(
     parameter AddendBits = 8,  // at most CurrentBits
     parameter Depth = 1,  // words
     parameter Repeats = 1,  // times that a step leaves
+    parameter Maximum = 0,  // 1: the largest unsigned addend instead of the sum
     parameter AddressBits = (Depth > 1) ? $clog2(Depth) : 1
 ) (
     input  wire                            clk_i,
@@ -141,12 +144,17 @@ module spikeloom_accumulator #(
 
   generate
     for (l = 0; l < Lanes; l = l + 1) begin : gen_lane
-      wire signed [AddendBits-1:0] addend = addend_q[l*AddendBits+:AddendBits];
-      wire signed [CurrentBits-1:0] wide = {
-        {(CurrentBits - AddendBits) {addend[AddendBits-1]}}, addend
-      };
-      wire signed [CurrentBits-1:0] current = operand[l*CurrentBits+:CurrentBits];
-      assign sum[l*CurrentBits+:CurrentBits] = current + wide;
+      wire [AddendBits-1:0] addend = addend_q[l*AddendBits+:AddendBits];
+      wire [CurrentBits-1:0] current = operand[l*CurrentBits+:CurrentBits];
+      if (Maximum != 0) begin : gen_maximum
+        wire [CurrentBits-1:0] wide = {{(CurrentBits - AddendBits) {1'b0}}, addend};
+        assign sum[l*CurrentBits+:CurrentBits] = (wide > current) ? wide : current;
+      end else begin : gen_sum
+        wire [CurrentBits-1:0] wide = {
+          {(CurrentBits - AddendBits) {addend[AddendBits-1]}}, addend
+        };
+        assign sum[l*CurrentBits+:CurrentBits] = current + wide;
+      end
     end
 
     if (Depth == 1) begin : gen_registers

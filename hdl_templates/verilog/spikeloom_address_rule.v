@@ -20,6 +20,10 @@
 //               current word         = output_o
 //
 //             A dense synapse has one position and no tables.
+// Channels    With ChannelTable a third table, over the channel of the event,
+//             holds an offset that is added to the first output: channels of a
+//             group, or of a head, reach outputs of their own. Groups counts
+//             the words of one such part then.
 // Order       Groups innermost, then columns, then rows; bursts do not pause.
 // Last        m_last_o comes with the last visit of a time step, also when that
 //             step has none: then m_visit_o is low.
@@ -47,7 +51,10 @@ module spikeloom_address_rule #(
     parameter WeightBits = 1,  // bits of a weight address
     parameter OutputBits = 1,  // bits of a current address
     parameter RowFile = "",  // table of the rows, hexadecimal
-    parameter ColumnFile = ""  // table of the columns, hexadecimal
+    parameter ColumnFile = "",  // table of the columns, hexadecimal
+    parameter ChannelTable = 0,  // 1: the channel moves the output; needs one port
+    parameter Channels = 1,  // words of the channel table
+    parameter ChannelFile = ""  // table of the channels, hexadecimal
 ) (
     input  wire                         clk_i,
     input  wire                         rst_ni,
@@ -72,6 +79,12 @@ module spikeloom_address_rule #(
     output wire [  Ports*PlaneBits-1:0] m_plane_o
 );
 
+  generate
+    if (ChannelTable != 0 && Ports != 1) begin : gen_check_channel_table
+      spikeloom_error_channel_table_needs_one_port u_error ();
+    end
+  endgenerate
+
   localparam GroupBits = (Groups > 1) ? $clog2(Groups) : 1;
   localparam [31:0] LastGroupValue = Groups - 1;
   localparam [GroupBits-1:0] LastGroup = LastGroupValue[GroupBits-1:0];
@@ -79,7 +92,7 @@ module spikeloom_address_rule #(
   localparam [WeightBits-1:0] GroupTapStep = GroupTapStepValue[WeightBits-1:0];
 
   // ---------------------------------------------------------------------------
-  // Stage 1: the event, and its entries of both tables
+  // Stage 1: the event, and its entries of the tables
   // ---------------------------------------------------------------------------
   reg                         event_valid_q;
   reg                         event_last_q;
@@ -103,7 +116,9 @@ module spikeloom_address_rule #(
   end
 
   wire [WeightBits-1:0] first_weight;
-  wire [OutputBits-1:0] first_output;
+  wire [OutputBits-1:0] position_output;
+  wire [OutputBits-1:0] channel_output;
+  wire [OutputBits-1:0] first_output = position_output + channel_output;
   wire [   TapBits-1:0] row_taps;
   wire [   TapBits-1:0] column_taps;
 
@@ -138,15 +153,31 @@ module spikeloom_address_rule #(
 
       assign row_taps = row_entry[TapBits-1:0];
       assign column_taps = column_entry[TapBits-1:0];
-      assign first_output = row_entry[TapBits+:OutputBits] + column_entry[TapBits+:OutputBits];
+      assign position_output = row_entry[TapBits+:OutputBits] + column_entry[TapBits+:OutputBits];
       assign first_weight =
           row_entry[TapBits+OutputBits+:WeightBits] + column_entry[TapBits+OutputBits+:WeightBits];
     end else begin : gen_dense
       wire unused = &{1'b0, s_row_i, s_column_i};
       assign row_taps = 1;
       assign column_taps = 1;
-      assign first_output = 0;
+      assign position_output = 0;
       assign first_weight = 0;
+    end
+
+    if (ChannelTable != 0) begin : gen_channel_table
+      spikeloom_rom #(
+          .Width(OutputBits),
+          .Depth(Channels),
+          .AddressBits(ChannelBits),
+          .File(ChannelFile)
+      ) u_channels (
+          .clk_i(clk_i),
+          .en_i(accept),
+          .address_i(s_channel_i[ChannelBits-1:0]),
+          .data_o(channel_output)
+      );
+    end else begin : gen_one_part
+      assign channel_output = 0;
     end
   endgenerate
 

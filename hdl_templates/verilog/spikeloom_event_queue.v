@@ -4,14 +4,10 @@
 // From value words to events: a queue that forgets silence.
 //
 // Function    A word holds Lanes neighbouring channels of one position, each a
-//             value of ValueBits bits (1: a spike). Words arrive in stream
-//             order: channel fastest, then x, then y; tlast ends a time step
-//             and returns to the first position, so that a short step leaves
-//             the rest silent (the words of a step that is too long count at
-//             the first positions again). Words that are all zero are dropped on arrival
-//             and cost nothing later. Of the others every set bit becomes an
-//             event: its channel, its bit plane (the weight counts 2^plane
-//             times) and its position.
+//             value of ValueBits bits (1: a spike). Of the words that are not
+//             all zero (spikeloom_word_queue drops the others, and knows the
+//             positions) every set bit becomes an event: its channel, its bit
+//             plane (the weight counts 2^plane times) and its position.
 // Ports       Channel c belongs to port c mod Ports. An output beat carries at
 //             most one event per port, all of one position; channel_o is
 //             c / Ports, the row in the weight memory of that port.
@@ -69,69 +65,39 @@ module spikeloom_event_queue #(
   localparam SubLanes = Lanes / Ports;
   localparam VectorBits = SubLanes * ValueBits;
   localparam WordBits = Lanes * ValueBits;
-  localparam EntryBits = 1 + RowBits + ColumnBits + ChannelBits + WordBits;
-  localparam [31:0] LastRowValue = Rows - 1;
-  localparam [RowBits-1:0] LastRow = LastRowValue[RowBits-1:0];
-  localparam [31:0] LastColumnValue = Columns - 1;
-  localparam [ColumnBits-1:0] LastColumn = LastColumnValue[ColumnBits-1:0];
-  localparam [31:0] LastChannelValue = (Groups - 1) * SubLanes;
-  localparam [ChannelBits-1:0] LastChannel = LastChannelValue[ChannelBits-1:0];
-  localparam [31:0] ChannelStepValue = (Groups > 1) ? SubLanes : 0;
-  localparam [ChannelBits-1:0] ChannelStep = ChannelStepValue[ChannelBits-1:0];
 
   // ---------------------------------------------------------------------------
-  // Position of the arriving word
+  // Words that carry events or end a step, with their positions
   // ---------------------------------------------------------------------------
-  reg [RowBits-1:0] row_q;
-  reg [ColumnBits-1:0] column_q;
-  reg [ChannelBits-1:0] channel_q;
+  wire                   head_valid;
+  wire                   head_ready;
+  wire                   head_last;
+  wire [    RowBits-1:0] head_row;
+  wire [ ColumnBits-1:0] head_column;
+  wire [ChannelBits-1:0] head_channel;
+  wire [   WordBits-1:0] head;
 
-  wire accept = s_axis_tvalid && s_axis_tready;
-  wire last_channel = (channel_q == LastChannel);
-  wire last_column = (column_q == LastColumn);
-  wire last_row = (row_q == LastRow);
-
-  always @(posedge clk_i) begin
-    if (!rst_ni) begin
-      row_q <= 0;
-      column_q <= 0;
-      channel_q <= 0;
-    end else if (accept) begin
-      if (s_axis_tlast) begin
-        row_q <= 0;
-        column_q <= 0;
-        channel_q <= 0;
-      end else begin
-        channel_q <= last_channel ? 0 : channel_q + ChannelStep;
-        if (last_channel) column_q <= last_column ? 0 : column_q + 1'b1;
-        if (last_channel && last_column) row_q <= last_row ? 0 : row_q + 1'b1;
-      end
-    end
-  end
-
-  // ---------------------------------------------------------------------------
-  // Queue of the words that carry events or end a step
-  // ---------------------------------------------------------------------------
-  wire [EntryBits-1:0] head;
-  wire head_valid;
-  wire head_ready;
-  wire queue_ready;
-  wire keep = (s_axis_tdata != 0) || s_axis_tlast;
-
-  assign s_axis_tready = queue_ready;
-
-  spikeloom_fifo #(
-      .Width(EntryBits),
+  spikeloom_word_queue #(
+      .Width(WordBits),
+      .Groups(Groups),
+      .GroupStep(SubLanes),
+      .Columns(Columns),
+      .Rows(Rows),
       .Depth(Depth)
-  ) u_fifo (
+  ) u_words (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
-      .s_axis_tdata({s_axis_tlast, row_q, column_q, channel_q, s_axis_tdata}),
-      .s_axis_tvalid(s_axis_tvalid && keep),
-      .s_axis_tready(queue_ready),
-      .m_axis_tdata(head),
-      .m_axis_tvalid(head_valid),
-      .m_axis_tready(head_ready)
+      .s_axis_tdata(s_axis_tdata),
+      .s_axis_tvalid(s_axis_tvalid),
+      .s_axis_tready(s_axis_tready),
+      .s_axis_tlast(s_axis_tlast),
+      .m_valid_o(head_valid),
+      .m_ready_i(head_ready),
+      .m_last_o(head_last),
+      .m_row_o(head_row),
+      .m_column_o(head_column),
+      .m_group_o(head_channel),
+      .m_word_o(head)
   );
 
   // ---------------------------------------------------------------------------
@@ -169,7 +135,10 @@ module spikeloom_event_queue #(
   always @(posedge clk_i) begin
     if (head_ready) begin
       vectors_q <= head_vectors;
-      {last_q, found_row_q, found_column_q, found_channel_q} <= head[EntryBits-1:WordBits];
+      last_q <= head_last;
+      found_row_q <= head_row;
+      found_column_q <= head_column;
+      found_channel_q <= head_channel;
     end else if (advance) begin
       vectors_q <= rest;
     end

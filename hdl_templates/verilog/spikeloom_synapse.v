@@ -11,6 +11,9 @@
 // Weights     Memory of port p: file WeightPrefix + "p.mem", a word holds the
 //             Lanes weights of one group of output channels, the row is
 //             (tap * Groups + group) * (input channels / Ports) + channel / Ports.
+// Channels    With ChannelTable the outputs that an event reaches depend on its
+//             channel (a convolution in groups): Groups counts the words of one
+//             group of output channels.
 // Cycles      Per time step: the sum over the beats of events of
 //             taps * groups, at least 1, plus the sweep of the outputs, plus a constant.
 // Stalls      Any stall on either stream is legal and changes no result.
@@ -35,6 +38,8 @@ module spikeloom_synapse #(
     parameter ColumnOutputStep = 0,  // current address from one output column to the next
     parameter RowFile = "",  // table of the rows, hexadecimal
     parameter ColumnFile = "",  // table of the columns, hexadecimal
+    parameter ChannelTable = 0,  // 1: the channel moves the output; needs one port
+    parameter ChannelFile = "",  // table of the channels, hexadecimal
     // Weights
     parameter WeightBits = 4,  // bits of a weight, signed
     parameter WeightDepth = 4,  // words per port
@@ -145,7 +150,10 @@ module spikeloom_synapse #(
       .WeightBits(RowAddressBits),
       .OutputBits(AddressBits),
       .RowFile(RowFile),
-      .ColumnFile(ColumnFile)
+      .ColumnFile(ColumnFile),
+      .ChannelTable(ChannelTable),
+      .Channels(InChannels),
+      .ChannelFile(ChannelFile)
   ) u_rule (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
@@ -248,6 +256,7 @@ module spikeloom_synapse #(
         end
       end
       assign addends[l*AddendBits+:AddendBits] = total[AddendBits-1:0];
+      wire unused = &{1'b0, total};  // a narrow current needs but its low bits
     end
   endgenerate
 

@@ -66,9 +66,9 @@ class Window {
   const Inference* at(std::uint64_t index);
   // Inference number `index` if it has been read and is still in flight.
   const Inference* find(std::uint64_t index) const;
-  // Forget the oldest: its result is complete.
+  // Forget the oldest: nothing is at work on it any more.
   void retire();
-  // Number of the oldest in flight, which is the count of complete ones.
+  // Number of the oldest in flight.
   std::uint64_t oldest() const { return oldest_; }
 
  private:

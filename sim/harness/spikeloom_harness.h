@@ -67,12 +67,15 @@ class Harness {
   void check_probes_done();
   void measure_layers();
   void complete();
+  void retire();
   void report_deadlock();
   void drain();
   void begin_inference();
   std::uint64_t typical_inference() const;
   // The inference a checker is at, or null if its first beat has not entered yet.
   const Inference* expected(const Cursor& cursor) const;
+  // The same for the probe of a layer, which may lead.
+  const Inference* expected(const Layer& layer, const Cursor& cursor);
   bool chance(double probability);
   std::uint64_t below(std::uint64_t limit);
   void mismatch(const char* kind, std::uint64_t inference, const char* place, std::int64_t step,

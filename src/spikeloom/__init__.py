@@ -4,6 +4,7 @@ The steps, most of them also a command of the same name:
 
     run = spikeloom.train("examples/digits.toml")
     out = spikeloom.build(run, board="ulx3s")
+    spikeloom.fit(out)
     spikeloom.verify(out, probe=True)
     spikeloom.synth(out)
     spikeloom.report(out)
@@ -15,6 +16,16 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from spikeloom._api import bench, build, list_boards, report, synth, train, verify
+from spikeloom._api import bench, build, fit, list_boards, report, synth, train, verify
 
-__all__ = ["__version__", "bench", "build", "list_boards", "report", "synth", "train", "verify"]
+__all__ = [
+    "__version__",
+    "bench",
+    "build",
+    "fit",
+    "list_boards",
+    "report",
+    "synth",
+    "train",
+    "verify",
+]

@@ -15,7 +15,7 @@ from spikeloom.ir import ConfigError, Graph, NullProgress, Progress
 
 if TYPE_CHECKING:
     from spikeloom._report import Report
-    from spikeloom.boards import Board, SynthResult
+    from spikeloom.boards import Board, Fit, SynthResult
     from spikeloom.codegen import BuildOptions, Manifest
     from spikeloom.sim import BenchResult, VerifyResult
 
@@ -104,6 +104,26 @@ def parse_options(
     return parse(knobs, input_lanes)
 
 
+def fit(out: StrPath, board: str | None = None) -> tuple[Fit, ...]:
+    """Compare the memories of `out` with boards, before any synthesis.
+
+    Args:
+        out: An output folder.
+        board: A board; None takes the one that `out` was built for, or else all.
+
+    Returns:
+        One answer per board.  That a design does not fit is sure, that it does
+        is not: logic is known after `synth`.
+
+    Raises:
+        BuildError: If `out` is no output folder.
+        ConfigError: If the board is unknown.
+    """
+    from spikeloom._report import fits_of
+
+    return fits_of(read_manifest(out), board)
+
+
 def verify(
     out: StrPath,
     *,
@@ -162,17 +182,19 @@ def synth(
 
     Raises:
         ConfigError: If a board is unknown, or none is given and none was built for.
-        ResourceError: If the design exceeds a board.
+        ResourceError: If the design exceeds a board; before the first
+            synthesis if its memories do.
         ToolError: If a tool is missing or fails.
     """
     from spikeloom.boards import synthesise
 
-    names = tuple(boards) or (read_manifest(out).board,)
+    manifest = read_manifest(out)
+    names = tuple(boards) or (manifest.board,)
     chosen = [name for name in names if name is not None]
     if not chosen:
         valid = ", ".join(board.name for board in list_boards())
         raise ConfigError(f"{out} was built for no board; choose one with --board: {valid}")
-    _check_boards(chosen)
+    _check_boards(manifest, chosen)
     shown = progress or NullProgress()
     return tuple(
         synthesise(Path(out), board=name, seed=seed, core_only=core_only, progress=shown)
@@ -180,12 +202,12 @@ def synth(
     )
 
 
-def _check_boards(names: Sequence[str]) -> None:
-    """Find a wrong name before the first of several long syntheses."""
-    from spikeloom.boards import load_board
+def _check_boards(manifest: Manifest, names: Sequence[str]) -> None:
+    """Find a wrong name, or a board that is too small, before the first of several syntheses."""
+    from spikeloom.boards import check_fit, load_board
 
-    for name in names:
-        load_board(name)
+    for board in [load_board(name) for name in names]:
+        check_fit(manifest, board)
 
 
 def report(out: StrPath, *, board: str | None = None, progress: Progress | None = None) -> Report:

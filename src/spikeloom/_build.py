@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import spikeloom
 from spikeloom._options import check_layers, merge_options
 from spikeloom._source import Source, load_source
+from spikeloom._summary import summarise
 from spikeloom.codegen import BuildOptions, FileSet, emit, lower, manifest_of
 from spikeloom.hdl_templates import environment
 from spikeloom.ir import Graph, NullProgress, Progress
@@ -67,7 +68,8 @@ def assemble(
         progress.message(note)
     version = spikeloom.__version__
     manifest = manifest_of(design, version=version, board=board.name if board else None)
-    view = json.loads(manifest.to_json())
+    summaries = [summarise(layer).to_json() for layer in manifest.layers]
+    view = json.loads(manifest.to_json()) | {"layers": summaries}
     files = emit(design, version=version)
     files.add("vectors/test.npz", source.vectors.to_npz())
     files.merge(emit_bench(manifest, source.graph, source.vectors.inputs))

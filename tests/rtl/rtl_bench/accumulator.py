@@ -39,14 +39,13 @@ class AccumulatorBench(Bench):
         return [self._visit(self.random.choice(words)) for _ in range(count)]
 
     def _visit(self, address: int) -> Visit:
-        half = 1 << (self.case["AddendBits"] - 1)
-        addends = (self.random.randint(-half, half - 1) for _ in range(self.case["Lanes"]))
+        low, high = self._limits
+        addends = (self.random.randint(low, high) for _ in range(self.case["Lanes"]))
         return Visit(self.random.random() < 0.85, address, tuple(addends))
 
     def extremes(self) -> list[list[Visit]]:
         depth, lanes = self.case["Depth"], self.case["Lanes"]
-        half = 1 << (self.case["AddendBits"] - 1)
-        low, high, nothing = (-half,) * lanes, (half - 1,) * lanes, (0,) * lanes
+        low, high, nothing = (self._limits[0],) * lanes, (self._limits[1],) * lanes, (0,) * lanes
         patterns = [[0] * 9, [0, depth - 1] * 5, [0, 0, depth - 1, depth // 2] * 4, range(depth)]
         steps = [
             [Visit(True, address, addends) for address in pattern]
@@ -54,6 +53,14 @@ class AccumulatorBench(Bench):
             for addends in (low, high)
         ]
         return [[Visit(False, 0, nothing)], *steps, [Visit(False, 0, nothing)]]
+
+    @property
+    def _limits(self) -> tuple[int, int]:
+        """The smallest and the largest addend."""
+        bits = self.case["AddendBits"]
+        if self.case["Maximum"]:
+            return 0, (1 << bits) - 1
+        return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
     def send(self, transaction: list[Visit]) -> None:
         self._driver.send(transaction)
@@ -66,11 +73,15 @@ class AccumulatorBench(Bench):
         for visit in step:
             if visit.counts:
                 for lane, addend in enumerate(visit.addends):
-                    currents[visit.address * lanes + lane] += addend
+                    index = visit.address * lanes + lane
+                    currents[index] = self._joined(currents[index], addend)
         starts = range(0, len(currents), out)
         words = [pack(currents[i : i + out], bits) for i in starts]
         frame = [Beat(word, i == len(words) - 1) for i, word in enumerate(words)]
         return frame * self.case["Repeats"]
+
+    def _joined(self, current: int, addend: int) -> int:
+        return max(current, addend) if self.case["Maximum"] else current + addend
 
     async def timing(self) -> None:
         lanes, depth = self.case["Lanes"], self.case["Depth"]

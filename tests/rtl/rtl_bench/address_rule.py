@@ -14,10 +14,14 @@ _VISIT = ("m_weight_o", "m_output_o", "m_event_o", "m_channel_o", "m_plane_o")
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Words of the row and the column table: first weight tap, first output, taps."""
+    """Words of the row and the column table: first weight tap, first output, taps.
+
+    Of the channel table the offset of the output; it may be empty.
+    """
 
     rows: list[tuple[int, int, int]]
     columns: list[tuple[int, int, int]]
+    channels: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,15 @@ class AddressRuleBench(Bench):
             self.random.randrange(self.case["Rows"]),
             self.random.randrange(self.case["Columns"]),
             mask,
-            self.random.getrandbits(widths["s_channel_i"]),
+            self._channels(),
             self.random.getrandbits(widths["s_plane_i"]),
         )
+
+    def _channels(self) -> int:
+        tables: Tables | None = self.case.facts
+        if tables is not None and tables.channels:
+            return self.random.randrange(len(tables.channels))
+        return self.random.getrandbits(self.case.widths["s_channel_i"])
 
     def extremes(self) -> list[Event]:
         """Every position, with and without the end of a step; then steps without events."""
@@ -111,6 +121,7 @@ class AddressRuleBench(Bench):
         tables: Tables | None = self.case.facts
         if tables is None:
             return [(group * step, group) for group in range(groups)]
+        offset = tables.channels[event.channels] if tables.channels else 0
         row_weight, row_output, row_taps = tables.rows[event.row]
         column_weight, column_output, column_taps = tables.columns[event.column]
         return [
@@ -122,6 +133,7 @@ class AddressRuleBench(Bench):
                 + j * self.case["ColumnTapStep"],
                 row_output
                 + column_output
+                + offset
                 + group
                 - i * self.case["RowOutputStep"]
                 - j * self.case["ColumnOutputStep"],

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from rtl_bench.accumulator import AccumulatorBench
+from rtl_bench.add import AddBench
 from rtl_bench.address_rule import AddressRuleBench
 from rtl_bench.agents import Bench
 from rtl_bench.argmax import ArgmaxBench
+from rtl_bench.channelwise import ChannelwiseBench
+from rtl_bench.concat import ConcatBench
+from rtl_bench.delay import DelayBench
 from rtl_bench.event_queue import EventQueueBench
 from rtl_bench.fifo import FifoBench
-from rtl_bench.layer import LayerBench
+from rtl_bench.fork import ForkBench
 from rtl_bench.neuron import NeuronBench
+from rtl_bench.product import ProductBench
 from rtl_bench.rate_encoder import RateEncoderBench
+from rtl_bench.resize import ResizeBench
 from rtl_bench.rom import RomBench
 from rtl_bench.synapse import SynapseBench
+from rtl_bench.word_queue import WordQueueBench
 
 BENCHES: dict[str, type[Bench]] = {
     "spikeloom_accumulator": AccumulatorBench,
+    "spikeloom_add": AddBench,
     "spikeloom_address_rule": AddressRuleBench,
     "spikeloom_argmax": ArgmaxBench,
+    "spikeloom_channelwise": ChannelwiseBench,
+    "spikeloom_concat": ConcatBench,
+    "spikeloom_delay": DelayBench,
     "spikeloom_event_queue": EventQueueBench,
     "spikeloom_fifo": FifoBench,
-    "spikeloom_layer": LayerBench,
+    "spikeloom_fork": ForkBench,
     "spikeloom_neuron": NeuronBench,
+    "spikeloom_product": ProductBench,
     "spikeloom_rate_encoder": RateEncoderBench,
+    "spikeloom_resize": ResizeBench,
     "spikeloom_rom": RomBench,
     "spikeloom_synapse": SynapseBench,
+    "spikeloom_word_queue": WordQueueBench,
 }

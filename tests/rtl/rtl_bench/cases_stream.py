@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from rtl_bench.address_rule import Tables
+from rtl_bench.layout import channel_table
 from rtl_bench.suite import Case
 from spikeloom.codegen._literals import (
     address_bits,
@@ -39,6 +40,15 @@ _QUEUES = (
     (4, 8, 4, 1, 3, 1, 12),
     (16, 1, 4, 2, 4, 4, 32),
     (3, 16, 1, 1, 2, 1, 2),
+)
+
+# Width, Groups, GroupStep, Columns, Rows, Depth
+_SLOW_WORDS = ((40, 5, 2, 4, 3, 60), (1, 2, 16, 3, 3, 2))
+_WORDS = (
+    (1, 1, 1, 1, 1, 1),
+    (4, 1, 4, 3, 2, 2),
+    (3, 3, 1, 1, 4, 4),
+    (17, 2, 3, 5, 1, 10),
 )
 
 # Lanes, Words, ScoreBits
@@ -111,6 +121,11 @@ def _queue(*values: int, slow: bool) -> Case:
     return _named("spikeloom_event_queue", "queue", names, values, slow=slow)
 
 
+def _words(*values: int, slow: bool) -> Case:
+    names = ("Width", "Groups", "GroupStep", "Columns", "Rows", "Depth")
+    return _named("spikeloom_word_queue", "words", names, values, slow=slow)
+
+
 def _argmax(*values: int, slow: bool) -> Case:
     return _named("spikeloom_argmax", "argmax", ("Lanes", "Words", "ScoreBits"), values, slow=slow)
 
@@ -144,7 +159,14 @@ def _dense_rule(ports: int, groups: int, channels: int, *, slow: bool = False) -
 
 
 def _table_rule(
-    name: str, rows: int, columns: int, groups: int, taps: int, *, slow: bool = False
+    name: str,
+    rows: int,
+    columns: int,
+    groups: int,
+    taps: int,
+    *,
+    channels: int = 0,
+    slow: bool = False,
 ) -> Case:
     """Random tables: the module does not care whether a convolution is behind them."""
     random = Random(name)
@@ -162,7 +184,8 @@ def _table_rule(
         first = entries[0]
         return [(first[0], first[1], taps), *entries[1:]]
 
-    tables = Tables(table(rows), table(columns))
+    offsets = [random.getrandbits(output_bits) for _ in range(channels)]
+    tables = Tables(table(rows), table(columns), offsets)
     files = {
         f"mem/{name}_{axis}.mem": memory_file(
             [pack([(t, tap_bits), (o, output_bits), (w, weight_bits)]) for w, o, t in entries],
@@ -170,14 +193,15 @@ def _table_rule(
         )
         for axis, entries in (("rows", tables.rows), ("columns", tables.columns))
     }
+    table_file, more = channel_table(name, offsets, 1 << output_bits) if channels else ({}, {})
     return Case(
         name=name,
         module="spikeloom_address_rule",
         parameters={
-            "Ports": 2,
+            "Ports": 1 if channels else 2,
             "RowBits": address_bits(rows),
             "ColumnBits": address_bits(columns),
-            "ChannelBits": 3,
+            "ChannelBits": address_bits(channels) if channels else 3,
             "PlaneBits": 2,
             "Spatial": 1,
             "Groups": groups,
@@ -193,8 +217,11 @@ def _table_rule(
             "OutputBits": output_bits,
             "RowFile": text(f"mem/{name}_rows.mem"),
             "ColumnFile": text(f"mem/{name}_columns.mem"),
+            "ChannelTable": int(channels > 0),
+            "Channels": max(1, channels),
+            **more,
         },
-        files=files,
+        files=files | table_file,
         facts=tables,
         slow=slow,
     )
@@ -207,6 +234,8 @@ CASES: tuple[Case, ...] = (
     *(_rom(*sizes, slow=True) for sizes in _SLOW_ROMS),
     *(_queue(*values, slow=False) for values in _QUEUES),
     *(_queue(*values, slow=True) for values in _SLOW_QUEUES),
+    *(_words(*values, slow=False) for values in _WORDS),
+    *(_words(*values, slow=True) for values in _SLOW_WORDS),
     _dense_rule(1, 1, 1),
     _dense_rule(3, 1, 5),
     _dense_rule(2, 3, 6),
@@ -215,7 +244,9 @@ CASES: tuple[Case, ...] = (
     _table_rule("rule_3x2", 3, 2, 1, 3),
     _table_rule("rule_5x4", 5, 4, 3, 2),
     _table_rule("rule_1x7", 1, 7, 2, 5),
+    _table_rule("rule_channels", 3, 4, 2, 3, channels=11),
     _table_rule("rule_8x8", 8, 8, 4, 7, slow=True),
+    _table_rule("rule_one_channel", 2, 1, 3, 2, channels=1, slow=True),
     *(_argmax(*values, slow=False) for values in _SCORES),
     *(_argmax(*values, slow=True) for values in _SLOW_SCORES),
     *(_encoder(*values, slow=False) for values in _ENCODERS),

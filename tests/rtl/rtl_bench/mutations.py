@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rtl_bench import mutations_flow
 from rtl_bench.suite import Mutation
 
 _FORWARD = "else if (visit_3_q && (address_3_q == address_1_q)) operand_q <= sum_q;"
@@ -16,15 +17,19 @@ MUTATIONS: tuple[Mutation, ...] = (
         "if (en_i) data_o", "if (1'b1) data_o",
     ),
     Mutation(
-        "forgets_silent_end", "spikeloom_event_queue", "queue_4_1_2_3_2_3_5",
+        "forgets_silent_end", "spikeloom_word_queue", "words_4_1_4_3_2_2",
         "(s_axis_tdata != 0) || s_axis_tlast", "(s_axis_tdata != 0)",
+    ),
+    Mutation(
+        "ends_with_the_first", "spikeloom_event_queue", "queue_4_1_2_3_2_3_5",
+        "out_last_q <= last_q && exhausted;", "out_last_q <= last_q;",
     ),
     Mutation(
         "ends_early", "spikeloom_address_rule", "rule_5x4",
         "loop_last_q && finished", "loop_last_q && last_group",
     ),
     Mutation(
-        "forwards_once", "spikeloom_accumulator", "accumulator_4_4_9_9_4_1", _FORWARD, "",
+        "forwards_once", "spikeloom_accumulator", "accumulator_4_4_9_9_4_1_0", _FORWARD, "",
     ),
     Mutation(
         "holds_late", "spikeloom_synapse", "syn_conv",
@@ -35,8 +40,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         "wire fire = !above[MembraneBits];", "wire fire = !above[MembraneBits] && (above != 0);",
     ),
     Mutation(
-        "never_saturates", "spikeloom_layer", "lay_conv",
-        ".Saturate(Saturate)", ".Saturate(0)",
+        "fills_empty_lanes", "spikeloom_channelwise", "dw_conv",
+        "data_2_q[l] ? wide : {ShiftedBits{1'b0}}", "wide",
+    ),
+    Mutation(
+        "runs_ahead", "spikeloom_product", "dst_heads", "visit_last_q || !loaded_q", "visit_last_q",
     ),
     Mutation(
         "last_of_equals", "spikeloom_argmax", "argmax_3_2_9",
@@ -56,11 +64,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         "      count_q <= 0;\n", "", slow=True,
     ),
     Mutation(
-        "forgets_the_column", "spikeloom_event_queue", "queue_4_1_2_3_2_3_5",
-        "if (last_channel) column_q", "if (last_channel && last_row) column_q", slow=True,
+        "forgets_the_column", "spikeloom_word_queue", "words_4_1_4_3_2_2",
+        "if (last_group) column_q", "if (last_group && last_row) column_q", slow=True,
     ),
     Mutation(
-        "short_step_stays", "spikeloom_event_queue", "queue_4_1_1_2_3_2_4",
+        "short_step_stays", "spikeloom_word_queue", "words_4_1_4_3_2_2",
         "      if (s_axis_tlast) begin\n        row_q <= 0;", "      if (s_axis_tlast) begin",
         slow=True,
     ),
@@ -73,17 +81,17 @@ MUTATIONS: tuple[Mutation, ...] = (
         "column_output_q - ColumnOutput;", "output_q - ColumnOutput;", slow=True,
     ),
     Mutation(
-        "forwards_nothing", "spikeloom_accumulator", "accumulator_6_3_12_7_5_4",
+        "forwards_nothing", "spikeloom_accumulator", "accumulator_6_3_12_7_5_4_0",
         "if (visit_2_q && (address_2_q == address_1_q)) operand_q <= sum;",
         "if (1'b0) operand_q <= sum;", slow=True,
     ),
     Mutation(
-        "is_not_cleared", "spikeloom_accumulator", "accumulator_3_1_10_4_3_2",
+        "is_not_cleared", "spikeloom_accumulator", "accumulator_3_1_10_4_3_2_0",
         "wire                  clear = wipe_q || (word_taken && last_repeat);",
         "wire                  clear = wipe_q;", slow=True,
     ),
     Mutation(
-        "is_cleared_early", "spikeloom_accumulator", "accumulator_3_1_10_4_3_2",
+        "is_cleared_early", "spikeloom_accumulator", "accumulator_3_1_10_4_3_2_0",
         "(word_taken && last_repeat);", "word_taken;", slow=True,
     ),
     Mutation(
@@ -112,8 +120,80 @@ MUTATIONS: tuple[Mutation, ...] = (
         "leak(start - wide_threshold[SumBits-1:0]);", slow=True,
     ),
     Mutation(
-        "repeats_once", "spikeloom_layer", "lay_direct", ".Repeats(Repeats)", ".Repeats(1)",
+        "repeats_once", "spikeloom_synapse", "syn_planes", ".Repeats(Repeats)", ".Repeats(1)",
         slow=True,
+    ),
+    Mutation(
+        "shares_the_outputs", "spikeloom_synapse", "syn_groups",
+        ".ChannelTable(ChannelTable)", ".ChannelTable(0)", slow=True,
+    ),
+    Mutation(
+        "forgets_the_channel", "spikeloom_address_rule", "rule_channels",
+        "position_output + channel_output;", "position_output;", slow=True,
+    ),
+    Mutation(
+        "compares_signed", "spikeloom_accumulator", "accumulator_3_3_6_6_4_2_1",
+        "(wide > current) ?", "($signed(wide) > $signed(current)) ?", slow=True,
+    ),
+    Mutation(
+        "mixes_the_groups", "spikeloom_channelwise", "dw_conv",
+        "visit_output + group;", "visit_output;", slow=True,
+    ),
+    Mutation(
+        "reads_one_group", "spikeloom_channelwise", "dw_conv",
+        "visit_weight + group;", "visit_weight;", slow=True,
+    ),
+    Mutation(
+        "counts_one_plane", "spikeloom_channelwise", "mix_columns",
+        "gated << plane_2_q", "gated", slow=True,
+    ),
+    Mutation(
+        "ends_before_its_planes", "spikeloom_channelwise", "mix_columns",
+        "event_last = last_q && exhausted;", "event_last = last_q;", slow=True,
+    ),
+    Mutation(
+        "compares_as_it_comes", "spikeloom_channelwise", "max_currents",
+        "s_axis_tdata ^ FlipWord", "s_axis_tdata", slow=True,
+    ),
+    Mutation(
+        "adds_unsigned", "spikeloom_channelwise", "sum_currents",
+        "(Mode == 1) && (Signed != 0) && value[ValueBits-1];", "1'b0;", slow=True,
+    ),
+    Mutation(
+        "holds_late", "spikeloom_channelwise", "max_spikes",
+        ".hold_i(hold || visit_last_q)", ".hold_i(hold)", slow=True,
+    ),
+    Mutation(
+        "always_takes_weights", "spikeloom_product", "dst_heads",
+        "assign w_axis_tready = !loaded_q;", "assign w_axis_tready = 1'b1;", slow=True,
+    ),
+    Mutation(
+        "loads_once", "spikeloom_product", "dstt_heads",
+        "else if (visit_last_q) loaded_q <= 1'b0;", "", slow=True,
+    ),
+    Mutation(
+        "keeps_its_weights", "spikeloom_product", "dst_heads",
+        "if (!rst_ni) loaded_q <= 1'b0;\n    else if", "if", slow=True,
+    ),
+    Mutation(
+        "fills_one_bank", "spikeloom_product", "dstt_lanes",
+        "bank_q <= last_bank ? 1 : bank_q << 1;", "bank_q <= 1;", slow=True,
+    ),
+    Mutation(
+        "stays_in_the_rows", "spikeloom_product", "dstt_heads",
+        "if (last_bank) first_row_q <= next_row;", "", slow=True,
+    ),
+    Mutation(
+        "starts_every_head_at_once", "spikeloom_product", "dst_wraps",
+        "head_row_q <= next_head_row;", "head_row_q <= token_row;", slow=True,
+    ),
+    Mutation(
+        "counts_one_plane", "spikeloom_product", "dst_planes",
+        "(ValueBits > 1) ? wide << plane_2_q : wide", "wide", slow=True,
+    ),
+    Mutation(
+        "shares_the_outputs", "spikeloom_product", "dst_heads",
+        ".ChannelTable((Heads > 1) ? 1 : 0)", ".ChannelTable(0)", slow=True,
     ),
     Mutation(
         "compares_unsigned", "spikeloom_argmax", "argmax_3_2_9",
@@ -131,4 +211,5 @@ MUTATIONS: tuple[Mutation, ...] = (
         "keeps_surplus", "spikeloom_rate_encoder", "encoder_3_8_5_4_32768",
         "accept && !surplus_q", "accept", slow=True,
     ),
+    *mutations_flow.MUTATIONS,
 )  # fmt: skip

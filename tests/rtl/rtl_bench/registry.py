@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtl_bench import cases_arithmetic, cases_layer, cases_neuron, cases_stream
+from rtl_bench import cases_arithmetic, cases_engines, cases_flow, cases_neuron, cases_stream
 from rtl_bench.mutations import MUTATIONS
 from rtl_bench.suite import Case
 
@@ -10,7 +10,8 @@ CASES: tuple[Case, ...] = (
     *cases_stream.CASES,
     *cases_arithmetic.CASES,
     *cases_neuron.CASES,
-    *cases_layer.CASES,
+    *cases_engines.CASES,
+    *cases_flow.CASES,
 )
 
 _BY_NAME = {case.name: case for case in CASES}

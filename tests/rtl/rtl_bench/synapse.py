@@ -8,39 +8,36 @@ from random import Random
 import numpy as np
 
 from rtl_bench.agents import AxisBench, Instance, consecutive, pack, with_last
-from spikeloom.codegen._geometry import Geometry
-from spikeloom.codegen._rule import Axis
+from rtl_bench.layout import Window, cost, sliding, taps_of, windows
 from spikeloom.ir import IntArray
 from spikeloom.sim.axis import Beat, Monitor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution:
     """What a synapse computes; a dense one has a single position.
 
-    `geometry.weight` is `[out, in, kernel rows, kernel columns]`.
+    `weight` is `[out, in / groups, kernel rows, kernel columns]`.
     """
 
-    geometry: Geometry
+    rows: Window
+    columns: Window
+    weight: IntArray
+    groups: int = 1
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns, and channels of the input."""
+        return self.rows.size, self.columns.size, int(self.weight.shape[1]) * self.groups
 
     def currents(self, values: IntArray) -> IntArray:
-        """Return `[rows, columns, out]` for values `[rows, columns, in]`, step by step."""
-        g = self.geometry
-        pooled = _pool(values, g.rows.pool, g.columns.pool)
-        padded = np.pad(pooled, [(g.rows.padding,) * 2, (g.columns.padding,) * 2, (0, 0)])
-        result = np.zeros((g.rows.outputs, g.columns.outputs, g.weight.shape[0]), np.int64)
-        for y in range(g.rows.outputs):
-            for x in range(g.columns.outputs):
-                top, left = y * g.rows.stride, x * g.columns.stride
-                window = padded[top : top + g.rows.kernel, left : left + g.columns.kernel]
-                result[y, x] = np.einsum("yxi,oiyx->o", window, g.weight)
-        return result
-
-
-def _pool(values: IntArray, rows: int, columns: int) -> IntArray:
-    height, width = values.shape[0] // rows, values.shape[1] // columns
-    cut = values[: height * rows, : width * columns]
-    return np.asarray(cut.reshape(height, rows, width, columns, -1).sum(axis=(1, 3)))
+        """Return `[rows, columns, out]` for values `[rows, columns, in]`."""
+        seen = windows(values, self.rows, self.columns)
+        parts = zip(
+            np.split(seen, self.groups, axis=-1), np.split(self.weight, self.groups), strict=True
+        )
+        sums = [np.einsum("yxijc,ocij->yxo", part, weight) for part, weight in parts]
+        return np.concatenate(sums, axis=-1)
 
 
 class SynapseBench(AxisBench):
@@ -58,8 +55,8 @@ class SynapseBench(AxisBench):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        g: Geometry = self.case.facts.geometry
-        return g.rows.size, g.columns.size, int(g.weight.shape[1])
+        shape: tuple[int, int, int] = self.case.facts.shape
+        return shape
 
     def stimulus(self) -> IntArray:
         rng = np.random.default_rng(self.random.getrandbits(32))
@@ -100,25 +97,7 @@ class SynapseBench(AxisBench):
 
     def _cost(self) -> tuple[int, int]:
         """Return visits, and the clocks they take, of a step with every input at its largest."""
-        g: Geometry = self.case.facts.geometry
-        rows, columns = (_taps(axis) for axis in (g.rows, g.columns))
-        events = self.shape[2] // g.ports * self.case["ValueBits"]
-        visits = [row * column * g.groups for row in rows for column in columns]
-        # The last event ends the step, which shows as a visit even where it reaches nothing;
-        # other events that reach nothing take a clock unseen.
-        seen = events * sum(visits) + (visits[-1] == 0)
-        return seen, events * sum(max(1, count) for count in visits)
-
-
-def _taps(axis: Axis) -> list[int]:
-    """Return for every position along an axis how many outputs read it."""
-    read = [
-        output * axis.stride + tap - axis.padding
-        for output in range(axis.outputs)
-        for tap in range(axis.kernel)
-    ]
-    windows = axis.size // axis.pool
-    return [
-        read.count(position // axis.pool) if position // axis.pool < windows else 0
-        for position in range(axis.size)
-    ]
+        facts: Convolution = self.case.facts
+        events = self.shape[2] // self.case["Ports"] * self.case["ValueBits"]
+        taps = taps_of(sliding(facts.rows), sliding(facts.columns))
+        return cost([count * self.case["Groups"] for count in taps], events)

@@ -1,0 +1,206 @@
+"""How parallel every engine is: what the user chose, checked, and what is left open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spikeloom.codegen._facts import Engine, Facts
+from spikeloom.codegen._options import BuildOptions, LayerOptions, choose_divisor, nearest
+from spikeloom.ir import BuildError, Conv2d, Dense, Neurons
+
+# Defaults where neither the user nor the budget says otherwise.
+_DENSE_LANES = 128
+_CONV_LANES = 16
+_STREAM_LANES = 16
+_MOST_PORTS = 8
+_POOR = 4  # a folding so many times slower than it could be is worth a word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the user asked for, for one node, and the name that he used for it."""
+
+    key: str
+    options: LayerOptions
+
+    @property
+    def place(self) -> str:
+        """The start of an error message."""
+        return f"layer {self.key!r}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folding:
+    """`lanes` weights per clock and event, `ports` events, `out_lanes` results per beat."""
+
+    lanes: int
+    ports: int
+    out_lanes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Chooses foldings for the nodes of one graph."""
+
+    facts: Facts
+    choices: Mapping[str, Choice]
+    input_wanted: int | None
+
+    @classmethod
+    def of(cls, facts: Facts, options: BuildOptions) -> Folder:
+        """Sort the user's options by node.
+
+        Raises:
+            BuildError: If an option names nothing, or cannot apply to what it names.
+        """
+        choices: dict[str, Choice] = {}
+        for key, wanted in options.layers.items():
+            for name in _targets(facts, key, wanted):
+                choices[name] = Choice(key=key, options=wanted)
+        return cls(facts, choices, options.input_lanes)
+
+    def choice(self, name: str) -> Choice:
+        """What the user asked for, for a node."""
+        key = self.facts.layers.get(name, name)
+        return self.choices.get(name, Choice(key=key, options=LayerOptions()))
+
+    def input_lanes(self) -> int:
+        """Values per beat of the input stream."""
+        name = self.facts.input.name
+        return choose_divisor(
+            "input",
+            "lanes",
+            self.input_wanted,
+            of=self.facts.channels(name),
+            at_most=_STREAM_LANES,
+            step=self.ports_behind(name),
+        )
+
+    def stream_lanes(self, channels: int) -> int:
+        """Values per beat of a stream that nothing else decides."""
+        return choose_divisor("stream", "lanes", None, of=channels, at_most=_STREAM_LANES)
+
+    def ports(self, name: str) -> int:
+        """Events per clock of a synapse.
+
+        Raises:
+            BuildError: If that number is impossible.
+        """
+        choice = self.choice(name)
+        ports = choice.options.event_ports or 1
+        channels = self.facts.channels(self.facts.sources[name][0].name)
+        most = _MOST_PORTS if self._many_ports(name) else 1
+        legal = [n for n in range(1, min(most, channels) + 1) if channels % n == 0]
+        if ports not in legal:
+            raise BuildError(
+                f"{choice.place}: event_ports must divide the {channels} channels in front and "
+                f"be {most} at most: {nearest(legal, ports)}"
+            )
+        return ports
+
+    def ports_behind(self, name: str) -> int:
+        """What the lanes of a stream must divide by for the synapses that read it."""
+        readers = [reader.name for reader in self.facts.readers[name]]
+        engines = [n for n in readers if isinstance(self.facts.nodes[n], Dense | Conv2d)]
+        return math.lcm(*(self.ports(n) for n in engines))
+
+    def engine(self, name: str, *, outputs: int) -> Folding:
+        """The folding of an engine whose events reach words of `outputs` channels.
+
+        Raises:
+            BuildError: If a choice is impossible, naming what is legal.
+        """
+        choice = self.choice(name)
+        neurons = self.facts.only_neurons(name)
+        step = self.ports_behind(neurons.name) if neurons else 1
+        step = step if outputs % step == 0 else 1  # else the stream is resized
+        lanes = choose_divisor(
+            choice.place,
+            "lanes",
+            choice.options.lanes,
+            of=outputs,
+            at_most=self.most_lanes(name),
+            step=step,
+        )
+        out_lanes = choose_divisor(
+            "stream", "lanes", None, of=lanes, at_most=_STREAM_LANES, step=step
+        )
+        if neurons is not None:
+            wanted = self.choice(neurons.name)
+            out_lanes = choose_divisor(
+                wanted.place,
+                "neuron_lanes",
+                wanted.options.neuron_lanes,
+                of=lanes,
+                at_most=_STREAM_LANES,
+                step=step,
+            )
+        return Folding(lanes=lanes, ports=self.ports(name), out_lanes=out_lanes)
+
+    def channelwise_lanes(self, name: str, present: int) -> int:
+        """Channels per clock of an engine that keeps channels; `present` arrive in a beat."""
+        choice = self.choice(name)
+        if choice.options.lanes is None:
+            return present
+        channels = self.facts.shapes[name][0]
+        return choose_divisor(choice.place, "lanes", choice.options.lanes, of=channels, at_most=1)
+
+    def neuron_lanes(self, name: str, present: int) -> int:
+        """Neurons per clock of a group whose currents arrive `present` to the beat."""
+        choice = self.choice(name)
+        if choice.options.neuron_lanes is None:
+            return present
+        channels = self.facts.shapes[name][0]
+        return choose_divisor(
+            choice.place, "neuron_lanes", choice.options.neuron_lanes, of=channels, at_most=1
+        )
+
+    def most_lanes(self, name: str) -> int:
+        """Lanes that an engine gets by itself at most."""
+        return _DENSE_LANES if isinstance(self.facts.nodes[name], Dense) else _CONV_LANES
+
+    def note(self, name: str, outputs: int, folding: Folding) -> tuple[str, ...]:
+        """Say where a number of outputs without good divisors makes a layer slow."""
+        most = min(outputs, self.most_lanes(name))
+        if self.choice(name).options.lanes is not None or folding.lanes * _POOR > most:
+            return ()
+        larger = range(outputs + 1, 2 * outputs + 1)
+        better = next(n for n in larger if 2 * _largest(n, most) >= most)
+        return (
+            f"layer {self.facts.layers[name]!r} adds {folding.lanes} weight(s) per clock, because "
+            f"{outputs} outputs have no divisor near {most}; {better} outputs would allow "
+            f"{_largest(better, most)}",
+        )
+
+    def _many_ports(self, name: str) -> bool:
+        """Whether an engine can take several events per clock."""
+        node = self.facts.nodes[name]
+        return isinstance(node, Dense) or (isinstance(node, Conv2d) and node.groups == 1)
+
+
+def _targets(facts: Facts, key: str, wanted: LayerOptions) -> list[str]:
+    """The nodes that an option is for."""
+    node = facts.nodes.get(key)
+    if isinstance(node, Neurons):
+        engines = facts.engines(key)
+        asks = wanted.lanes is not None or wanted.event_ports is not None
+        if asks and len(engines) != 1:
+            raise BuildError(
+                f"layer {key!r} has {len(engines)} synapses; give lanes and event_ports to one "
+                f"of them by its name: {', '.join(engines) or 'there is none'}"
+            )
+        return [key, *engines] if len(engines) == 1 else [key]
+    if isinstance(node, Engine):
+        if wanted.neuron_lanes is not None:
+            raise BuildError(
+                f"synapse {key!r} has no neurons; give neuron_lanes to layer {facts.layers[key]!r}"
+            )
+        return [key]
+    layers = [name for name, node in facts.nodes.items() if isinstance(node, Neurons)]
+    raise BuildError(f"there is no layer {key!r} to fold; the layers are {', '.join(layers)}")
+
+
+def _largest(outputs: int, most: int) -> int:
+    return max(n for n in range(1, most + 1) if outputs % n == 0)
