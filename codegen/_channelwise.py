@@ -226,8 +226,17 @@ def _summary(layout: _Layout, source: Stream, result: Stream) -> tuple[str, ...]
     words = layout.tables.depth
     return (
         f"{weights}results {result.bits} bits, {sign} integers; {source.lanes} channels per clock",
-        f"clocks: one per tap of a word with any set bit; {words} per time step for the results",
+        f"clocks: one per tap of {_event(layout, source)}; {words} per time step for the results",
     )
+
+
+def _event(layout: _Layout, source: Stream) -> str:
+    """What takes clocks, in words: all else is dropped on arrival."""
+    if layout.mode == _WEIGHTS and source.bits > 1:
+        return "each bit plane of a word with any set bit in it"
+    if layout.mode == _MAXIMUM and source.signed:
+        return f"a word with any value above {-(1 << (source.bits - 1))}"
+    return "a word with any set bit"
 
 
 def _synapse_view(

@@ -89,7 +89,7 @@ class Folder:
             BuildError: If that number is impossible.
         """
         choice = self.choice(name)
-        ports = choice.options.event_ports or 1
+        ports = 1 if choice.options.event_ports is None else choice.options.event_ports
         channels = self.facts.channels(self.facts.sources[name][0].name)
         most = _MOST_PORTS if self._many_ports(name) else 1
         legal = [n for n in range(1, min(most, channels) + 1) if channels % n == 0]
@@ -140,8 +140,13 @@ class Folder:
         return Folding(lanes=lanes, ports=self.ports(name), out_lanes=out_lanes)
 
     def channelwise_lanes(self, name: str, present: int) -> int:
-        """Channels per clock of an engine that keeps channels; `present` arrive in a beat."""
+        """Channels per clock of an engine that keeps channels; `present` arrive in a beat.
+
+        Raises:
+            BuildError: If a choice is impossible, more than one event per clock too.
+        """
         choice = self.choice(name)
+        self.ports(name)
         if choice.options.lanes is None:
             return present
         channels = self.facts.shapes[name][0]

@@ -87,7 +87,7 @@ def concat_block(wiring: Wiring, node: Concat) -> None:
                     SlotBits=slot,
                     InBits=numbers([stream.bits for stream in sources], 8),
                     Signed=flags(sources),
-                    Groups=numbers([c // lanes for c in channels], 16),
+                    Groups=numbers([c // lanes for c in channels], 32),
                 ),
                 Section.of("Result", OutBits=result.bits),
             ),
@@ -119,7 +119,7 @@ def delay_block(wiring: Wiring, node: Delay) -> None:
     result = result_stream(wiring, node.name, wiring.folder.stream_lanes(node.shape[0]))
     if not wiring.facts.is_backward(node.name):
         result = result_stream(wiring, node.name, wiring.present(node.name).lanes)
-    source = wiring.take(draft, lanes=result.lanes)
+    source = wiring.narrowed(draft, wiring.take(draft, lanes=result.lanes), result.bits)
     words = math.prod(node.shape) // source.lanes
     # In front of its source it is read before it is written, else the other way round.
     depth = words if wiring.facts.is_backward(node.name) else 2 * words

@@ -15,6 +15,7 @@ from spikeloom.codegen._views import Instance, Parameter, Port, ProbeView, Secti
 from spikeloom.codegen._wiring import Draft, Wiring
 from spikeloom.ir import IntArray, Interval, Leak, Neurons, Reset, Shape, per_neuron
 
+_TURNAROUND = 4  # clocks from reading a membrane until it may be read again
 _RESET_MODE = {Reset.SUBTRACT: 0, Reset.ZERO: 1, Reset.NONE: 2}
 
 
@@ -72,7 +73,8 @@ class NeuronPlan:
         return (
             f"currents {self.current_bits} bits, membranes {self.membrane_bits}{saturating}, "
             "signed integers",
-            f"per clock: neurons updated {self.lanes}; clocks: {self.words} per time step",
+            f"per clock: neurons updated {self.lanes}; clocks: {max(self.words, _TURNAROUND)} "
+            "per time step",
         )
 
     def sections(self, name: str) -> tuple[Section, ...]:

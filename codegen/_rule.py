@@ -67,11 +67,14 @@ class Window:
 def sliding_axis(window: Window) -> Axis:
     """The axis of a convolution or a pooling."""
     common = math.gcd(window.stride, window.dilation)
+    reaches = tuple(
+        _NOTHING if position is None else _slide(window, position)
+        for position in _pooled(window.size, window.pool)
+    )
+    if max(reach.count for reach in reaches) < 2:  # no step is ever taken, however long
+        return Axis(reaches=reaches, outputs=window.outputs, tap_step=0, output_step=0)
     return Axis(
-        reaches=tuple(
-            _NOTHING if position is None else _slide(window, position)
-            for position in _pooled(window.size, window.pool)
-        ),
+        reaches=reaches,
         outputs=window.outputs,
         tap_step=window.stride // common,
         output_step=window.dilation // common,

@@ -114,6 +114,19 @@ class Wiring:
         )
         return wide
 
+    def narrowed(self, draft: Draft, stream: Stream, bits: int) -> Stream:
+        """The low bits of all values: what a delay never shows may be wider than what it does."""
+        if stream.bits == bits:
+            return stream
+        name = f"narrowed_{draft.node}"
+        result = draft.stream(
+            Stream.named(name, lanes=stream.lanes, bits=bits, signed=stream.signed)
+        )
+        draft.instances.append(
+            adder(f"u_{draft.node}__narrowed", [stream], result, shifts=[0], bias={"Bias": 0})
+        )
+        return result
+
     def held(self, draft: Draft, stream: Stream, index: int) -> Stream:
         """The stream behind a memory of a whole time step, unless its source is one.
 

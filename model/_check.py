@@ -17,6 +17,7 @@ from spikeloom.model._layer_config import (
     NeuronsLayer,
     ProductLayer,
     SynapseLayer,
+    neuron_problems,
 )
 from spikeloom.model._network_config import NetworkConfig, expand
 from spikeloom.model._schema import nearest_hint
@@ -68,7 +69,7 @@ def network_problems(
         problems += wiring_problems(network.layers, source, network.time_steps)
     for i, layer in enumerate(network.layers):
         if isinstance(layer, NeuronLayer):
-            problems += _neuron_problems(layer.neuron, f"network.layers[{i}].neuron")
+            problems += neuron_problems(layer.neuron, f"network.layers[{i}].neuron")
             problems += _current_problems(layer, f"network.layers[{i}]")
     return problems + _last_problems(network, readout, classes)
 
@@ -114,22 +115,6 @@ def _layer_name_problems(network: NetworkConfig) -> list[str]:
         f"network.layers: the name {name!r} is that of a part of a concat layer; rename it"
         for name in sorted(parts & set(names))
     ]
-
-
-def _neuron_problems(neuron: NeuronConfig, where: str) -> list[str]:
-    given = [key for key in ("leak", "beta", "tau") if getattr(neuron, key) is not None]
-    problems = []
-    if len(given) > 1:
-        problems.append(f"{where}: give only one of {', '.join(given)}")
-    if neuron.kind == "if" and given:
-        problems.append(f"{where}: kind 'if' has no leak; remove {given[0]!r} or use 'lif'")
-    if neuron.kind == "plif" and neuron.leak is not None:
-        problems.append(f"{where}: kind 'plif' learns its decay; give its start as beta or tau")
-    if neuron.beta == 0.0 or neuron.tau == 1.0:
-        problems.append(f"{where}: the decay factor must be above 0")
-    if neuron.kind == "plif" and neuron.beta == 1.0:
-        problems.append(f"{where}: the initial beta of kind 'plif' must be below 1")
-    return problems
 
 
 def _current_problems(layer: NeuronLayer, where: str) -> list[str]:

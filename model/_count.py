@@ -24,6 +24,8 @@ from spikeloom.model._shapes import layer_shapes, product_terms
 class LayerCount:
     """What a layer consists of.
 
+    The offset per output of a layer without batch norm is not counted.
+
     Attributes:
         name: Name of the layer.
         kind: Its kind, such as "conv".

@@ -29,7 +29,7 @@ class NeuronConfig:
         tau: Time constant in steps, instead of `leak` (`beta = 1 - 1/tau`).
         leak_terms: Most shifts that `beta` or `tau` may take.
         threshold: Threshold; batch norm makes it relative to the current's spread.
-        learn_threshold: Whether the threshold is trained (without batch norm).
+        learn_threshold: Whether the threshold is trained (batch norm scales anyway).
         reset: "subtract" (the default), "zero" or "none".
         membrane_bits: Signed width to which membranes saturate; by default
             they get the width that provably fits.
@@ -201,6 +201,23 @@ LayerConfig = (
     | DelayLayer
     | NeuronsLayer
 )
+
+
+def neuron_problems(neuron: NeuronConfig, where: str) -> list[str]:
+    """What is wrong with neurons whose keys are all valid."""
+    given = [key for key in ("leak", "beta", "tau") if getattr(neuron, key) is not None]
+    problems = []
+    if len(given) > 1:
+        problems.append(f"{where}: give only one of {', '.join(given)}")
+    if neuron.kind == "if" and given:
+        problems.append(f"{where}: kind 'if' has no leak; remove {given[0]!r} or use 'lif'")
+    if neuron.kind == "plif" and neuron.leak is not None:
+        problems.append(f"{where}: kind 'plif' learns its decay; give its start as beta or tau")
+    if neuron.beta == 0.0 or neuron.tau == 1.0:
+        problems.append(f"{where}: the decay factor must be above 0")
+    if neuron.kind == "plif" and neuron.beta == 1.0:
+        problems.append(f"{where}: the initial beta of kind 'plif' must be below 1")
+    return problems
 
 
 def layer_sources(layer: LayerConfig) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
@@ -74,9 +75,24 @@ def expand(network: NetworkConfig, shape: Shape, classes: int | None = None) -> 
         raise ConfigError("network must have layers or an architecture, not both; remove one")
     if classes is None:
         raise ConfigError("an architecture needs the number of classes; give classes=")
-    made = network.architecture.layers(shape, classes)
-    flat = checked_network(replace(network, layers=made, architecture=None))
+    flat = _written_out(network, network.architecture.layers(shape, classes))
     return replace(flat, layers=_resolved(flat.layers))
+
+
+def _written_out(network: NetworkConfig, layers: tuple[LayerConfig, ...]) -> NetworkConfig:
+    """The network of these layers; what is wrong with them is said by name."""
+    reader = Reader()
+    flat = replace(network, layers=layers, architecture=None)
+    read = reader.read(NetworkConfig, tomllib.loads(to_toml(flat)), "")
+    if read is None or reader.problems:
+        named = [
+            re.sub(r"^layers\[(\d+)\]\.", lambda m: f"layer {layers[int(m[1])].name!r}: ", problem)
+            for problem in reader.problems
+        ]
+        raise ConfigError(
+            "\n  ".join(["the architecture makes layers that are not possible:", *named])
+        )
+    return read
 
 
 def _resolved(layers: tuple[LayerConfig, ...]) -> tuple[LayerConfig, ...]:

@@ -27,6 +27,7 @@ from spikeloom.model._autograd import apply
 STEPS = {2: 1.224, 3: 0.651, 4: 0.3534, 5: 0.194, 6: 0.1056, 7: 0.0573, 8: 0.0309}
 # No lattice is finer: currents are about 1, and sums of aligned ones have to fit float32.
 FINEST_UNIT = 2.0**-12
+LONGEST_ROW = 8.0
 
 
 class _Codes(torch.autograd.Function):
@@ -95,10 +96,24 @@ class LatticeWeights(RoundedWeights):
 
     def scale(self, weight: Tensor) -> Tensor:
         """The scale of these weights."""
-        scale = super().scale(weight).clamp_min(FINEST_UNIT)
+        scale = super().scale(_shortened(weight)).clamp_min(FINEST_UNIT)
         mantissa, _ = torch.frexp(scale)  # one half to 1
         power = scale / mantissa  # exact
         return torch.where(mantissa < math.sqrt(0.5), 0.5 * power, power).clamp_min(FINEST_UNIT)
+
+
+def _shortened(weight: Tensor) -> Tensor:
+    """The weights, rows of more than `LONGEST_ROW` times the lower quartile cut to that norm.
+
+    Batch norm makes the row of an output that was silent as long as it can: it alone
+    would then set the step and round the weights of all others to nothing.
+    """
+    norms = torch.linalg.vector_norm(weight.flatten(1), dim=1)
+    limit = LONGEST_ROW * norms.kthvalue((len(norms) + 3) // 4).values
+    if not bool(((norms > limit) & (limit > 0)).any()):
+        return weight
+    factors: Tensor = (limit / norms).clamp_max(1.0)
+    return weight * factors.view(-1, *(1,) * (weight.dim() - 1))
 
 
 class RoundedWeightQuant(ExtendedInjector):  # type: ignore[misc]  # Brevitas has no stubs

@@ -38,6 +38,7 @@ DAMAGES = (
     LookupError,
     TypeError,
     AttributeError,
+    ConfigError,
 )
 AGAIN = "then run the same command again"
 RESULTS = ("checkpoint.pt", "graph.json", "graph.npz", "test.npz", "model.pt", "log")
@@ -56,6 +57,17 @@ def reading(file: Path) -> Iterator[None]:
         raise DataError(
             f"cannot read {file}: {error}; start the run over with `spikeloom train --restart`"
         ) from error
+
+
+def load_weights(network: Network, state: dict[str, Any]) -> None:
+    """Load the state of a network; a ValueError if that is one of other parts."""
+    others = sorted(set(network.state_dict()) ^ set(state))
+    if others:
+        raise ValueError(
+            "another version of Spikeloom wrote it, whose network of this configuration has "
+            f"other parts (such as {others[0]!r})"
+        )
+    network.load_state_dict(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,5 +196,5 @@ def load_network(run: Path) -> Network:
     with reading(run / "model.pt"):
         config = parse_config(state["config"], source=str(run / "model.pt"))
         network = Network.from_config(config, tuple(state["shape"]))
-        network.load_state_dict(state["network"])
+        load_weights(network, state["network"])
     return network.eval()

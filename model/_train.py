@@ -33,7 +33,7 @@ from spikeloom.model._config import (
 from spikeloom.model._data import Dataset, Split, hold_out, load_dataset, quantise
 from spikeloom.model._export import export, verify_export
 from spikeloom.model._network import Network
-from spikeloom.model._run import RunFolder, TrainingInterruptedError, reading
+from spikeloom.model._run import RunFolder, TrainingInterruptedError, load_weights, reading
 
 WARM_UP_STEPS = 100
 
@@ -191,7 +191,7 @@ class _Trainer:
         saved = self.folder.load_state("checkpoint.pt")
         _check_same(self.config, saved, self.folder)
         with reading(self.folder.checkpoint):
-            self.network.load_state_dict(saved["network"])
+            load_weights(self.network, saved["network"])
             self.optimiser.load_state_dict(saved["optimiser"])
             self.batches.generator.set_state(saved["generator"])
             values = {name: saved[name] for name in _State.__slots__}

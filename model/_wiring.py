@@ -49,6 +49,7 @@ def wiring_problems(layers: Layers, source: Flow, time_steps: int) -> list[str]:
         or _shape_problems(layers, source.shape)
         or list(_kind_problems(layers, source))
         or list(_loop_problems(layers))
+        or list(_delay_problems(layers, time_steps))
         or list(_size_problems(layers, source, time_steps))
     )
 
@@ -217,6 +218,23 @@ def _loop_problems(layers: Layers) -> Iterator[str]:
                 f"{at[layer.name]}: a loop without neurons must not pass a pool layer, which makes "
                 "its values finer each time; put neurons into the loop"
             )
+
+
+def _delay_problems(layers: Layers, time_steps: int) -> Iterator[str]:
+    """The input reaches the last layer before the time is over."""
+    delays = {"input": 0}
+    for _ in layers:  # every pass settles at least one more layer
+        for layer in layers:
+            found = [delays[name] for name in layer_sources(layer) if name in delays]
+            if found:
+                delays[layer.name] = min(found) + isinstance(layer, DelayLayer)
+    last = layers[-1].name
+    if delays[last] >= time_steps:
+        yield (
+            f"{places(layers)[last]}: every way from the input to it passes at least "
+            f"{delays[last]} delays, which takes more than network.time_steps = {time_steps}; "
+            "remove a delay, or raise network.time_steps"
+        )
 
 
 def _size_problems(layers: Layers, source: Flow, time_steps: int) -> Iterator[str]:

@@ -17,11 +17,13 @@ from spikeloom.ir import (
     Graph,
     Input,
     MaxPool2d,
+    MixAxis,
     Neurons,
     Node,
     Product,
     Readout,
     SumPool2d,
+    TokenMix,
     as_integers,
 )
 
@@ -41,7 +43,7 @@ def finished(nodes: list[Node], size: int, *, source: str) -> Graph:
     """Nodes on an input of spikes `s`, with a readout behind `source`."""
     first = Input(name="s", shape=SHAPE, encoder=Encoder.SPIKES)
     dense = Dense(name="dense", source=source, weight=np.ones((2, size), int), weight_bits=2)
-    ending = [dense, neurons("last", "dense"), Readout(name="scores", source="last")]
+    ending: list[Node] = [dense, neurons("last", "dense"), Readout(name="scores", source="last")]
     return Graph.of("joined", 3, [first, *nodes, *ending])
 
 
@@ -163,7 +165,7 @@ def test_a_concatenation_takes_beats_of_one_width_and_its_own_share_of_each() ->
         Concat(name="both", sources=("a", "b")),
     ]
     found = instances(lower(finished(nodes, 8 * 36, source="both")))
-    assert (found["u_both"]["Lanes"], found["u_both"]["Groups"]) == ("2", "{16'd1, 16'd3}")
+    assert (found["u_both"]["Lanes"], found["u_both"]["Groups"]) == ("2", "{32'd1, 32'd3}")
     assert found["u_both__0_by_2"]["module"] == "spikeloom_resize"
 
 
@@ -204,3 +206,45 @@ def test_a_layer_of_several_synapses_is_folded_by_their_names() -> None:
     assert (found["u_left"]["Lanes"], found["u_right"]["Lanes"]) == ("2", "4")
     design = lower(graph)
     assert [synapse.name for synapse in design.layers[0].synapses] == ["left", "right"]
+
+
+def test_a_concatenation_counts_beyond_16_bits() -> None:
+    """65537 beats of an input, a prime number, were once counted as 1."""
+    nodes: list[Node] = [
+        Input(name="s", shape=(65537,), encoder=Encoder.SPIKES),
+        Concat(name="both", sources=("s", "s")),
+        neurons("last", "both"),
+        Readout(name="scores", source="last"),
+    ]
+    found = instances(lower(Graph.of("wide", 1, nodes)))
+    assert found["u_both"]["Groups"] == "{32'd65537, 32'd65537}"
+
+
+@pytest.mark.parametrize("ports", [0, 2])
+def test_an_engine_that_keeps_channels_takes_one_event_per_clock(ports: int) -> None:
+    """A token mixing once took any number of event ports, and did nothing with it."""
+    mix = TokenMix(
+        name="mix", source="s", weight=np.ones((6, 6), int), weight_bits=2, axis=MixAxis.ROWS
+    )
+    graph = finished([mix, neurons("a", "mix")], 144, source="a")
+    with pytest.raises(BuildError, match=f"event_ports must divide .*: 1, not {ports}"):
+        lower(graph, BuildOptions(layers={"mix": LayerOptions(event_ports=ports)}))
+
+
+def test_comments_say_what_takes_clocks() -> None:
+    nodes: list[Node] = [
+        Add(name="counts", sources=("s", "s")),
+        Conv2d(
+            name="deep", source="counts", weight=np.ones((4, 1, 1, 1), int), weight_bits=2, groups=4
+        ),
+        MaxPool2d(name="most", source="deep", kernel=(6, 6)),
+        neurons("a", "most"),
+    ]
+    blocks = {
+        block.title: block.summary[-1] for block in lower(finished(nodes, 4, source="a")).blocks
+    }
+    assert (
+        "one per tap of each bit plane of a word with any" in blocks['Depthwise convolution "deep"']
+    )
+    assert "one per tap of a word with any value above -4;" in blocks['Max pooling "most"']
+    assert "clocks: 4 per time step" in blocks['Neurons "a"']  # of one word

@@ -65,6 +65,12 @@ def test_reach_is_the_definition_of_a_convolution_for_every_small_axis() -> None
         assert [set(unroll(axis, reach)) for reach in axis.reaches] == brute_force(window), window
 
 
+def test_a_stride_that_is_never_taken_may_be_any_number() -> None:
+    axis = sliding_axis(Window(size=4, kernel=3, outputs=1, padding=1, stride=2**40))
+    assert [reach.count for reach in axis.reaches] == [1, 1, 0, 0]
+    assert (axis.tap_step, axis.output_step) == (0, 0)  # parameters of 32 bits
+
+
 def test_a_coordinate_that_pooling_drops_reaches_nothing() -> None:
     window = Window(size=5, pool=2, kernel=1, outputs=2)
     assert sliding_axis(window).reaches[4] == Reach(0, 0, 0)

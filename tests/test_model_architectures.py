@@ -347,3 +347,28 @@ def test_documented_count(root: Path, capsys: pytest.CaptureFixture[str]) -> Non
     exec(code[1], {})
     expected = code[1].rstrip().rpartition("# ")[2]
     assert capsys.readouterr().out == f"{expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        (
+            SpikingResformerConfig(dims=(4096, 4096), group_width=64),
+            "the architecture makes layers that are not possible:\n"
+            "  layer 's1b1_ffl1': channels must be 1 to 4096, not 16384",
+        ),
+        (
+            CellNetworkConfig(neuron=NeuronConfig(kind="none")),
+            "network.architecture.neuron.kind must not be 'none': an architecture needs neurons",
+        ),
+        (
+            SpikingMLPConfig(neuron=NeuronConfig(leak=1, tau=2.0)),
+            "network.architecture.neuron: give only one of leak, tau",
+        ),
+    ],
+)
+def test_what_an_option_makes_of_the_layers_is_said_once_and_by_name(
+    architecture: Architecture, message: str
+) -> None:
+    with pytest.raises(ConfigError, match="^" + re.escape(message)):
+        expand(NetworkConfig(architecture=architecture), FASHION, 10)

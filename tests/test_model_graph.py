@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
 from random_layers import RandomLayers
 
-from spikeloom.ir import Executor, Neurons
+from spikeloom.ir import ConfigError, Executor, Neurons
 from spikeloom.model import (
     AddLayer,
     ConcatLayer,
@@ -323,3 +323,16 @@ def test_feedback_acts_one_step_later() -> None:
         assert (values["total"].data[t] == (t + 1) * stem).all()
         assert (values["late"].data[t] == t * stem).all()
     assert _spikes_that_agree(network, inputs) > 0
+
+
+def test_more_delays_than_time_steps_are_refused_before_training() -> None:
+    layers = (
+        ConvLayer(name="stem", channels=2),
+        DelayLayer(name="late"),
+        DelayLayer(name="later"),
+        DenseLayer(name="last", features=CLASSES),
+    )
+    message = "'last': every way from the input to it passes at least 2 delays, which takes more"
+    with pytest.raises(ConfigError, match=message):
+        Network(NetworkConfig(layers=layers, time_steps=2), shape=SHAPE, classes=CLASSES)
+    Network(NetworkConfig(layers=layers, time_steps=3), shape=SHAPE, classes=CLASSES)

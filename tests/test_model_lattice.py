@@ -293,3 +293,29 @@ def test_average_of_currents_counts_as_the_nearest_power_of_two() -> None:
     values = network._values(_inputs(), frozenset({"stem", "nine", "four"}))
     units = [values[name].unit for name in ("stem", "nine", "four")]
     assert units == [units[0], units[0] / 8, units[0] / 32]
+
+
+def test_silent_channel_leaves_the_weights_of_the_others() -> None:
+    deep = ConvLayer(name="deep", channels=8, groups=8, neuron=NONE, batch_norm=True)
+    layers = (deep, NeuronsLayer(), DenseLayer(features=3, neuron=NeuronConfig(kind="if")))
+    config = NetworkConfig(layers=layers, time_steps=2, encoder="rate")
+    network = Network(config, shape=(8, 6, 6), input_bits=4, seed=1)
+    inputs = torch.randint(0, 16, (16, 8, 6, 6), generator=torch.Generator().manual_seed(0))
+    inputs[:, :2] = 0
+    for _ in range(3):
+        network(inputs)  # the variance of the first channels is 0 from the first batch on
+    layer = network.eval().blocks[0]
+    assert isinstance(layer, CurrentLayer)
+    codes, _ = layer.folded()
+    assert (codes[2:].abs().amax((1, 2, 3)) > 0).all()
+    assert network.spikes(inputs)["neurons1"][:, :, 2:].any()
+
+
+def test_long_row_is_cut_only_where_it_is_far_from_the_others() -> None:
+    quantiser = LatticeWeights(4, False)
+    weight = torch.randn(8, 16, generator=torch.Generator().manual_seed(0))
+    plain = RoundedWeights(4, False).scale(weight)
+    assert 0.7 < float(quantiser.scale(weight) / plain) < 1.42
+    weight[0] *= 1000.0
+    assert float(quantiser.scale(weight)) <= 4.0 * float(plain)
+    assert float(quantiser.scale(torch.zeros(8, 16))) == FINEST_UNIT

@@ -246,6 +246,29 @@ def test_checkpoint_of_another_structure_is_refused(run: Path, tmp_path: Path) -
             train(CONFIG, run=tmp_path, resume=True)
 
 
+def test_checkpoint_and_model_of_another_version_are_said_to_be_such(
+    run: Path, tmp_path: Path
+) -> None:
+    for name in ("checkpoint.pt", "model.pt"):
+        saved = torch.load(run / name, weights_only=True)
+        older = {key: value for key, value in saved["network"].items() if "started" not in key}
+        torch.save({**saved, "network": older}, tmp_path / name)
+    with pytest.raises(DataError, match=r"another version of Spikeloom .*started.* --restart`$"):
+        train(CONFIG, run=tmp_path, resume=True)
+    with pytest.raises(DataError, match=r"another version of Spikeloom .*started.* --restart`$"):
+        load_network(tmp_path)
+
+
+def test_configuration_of_another_version_in_a_checkpoint_is_refused(
+    run: Path, tmp_path: Path
+) -> None:
+    saved = torch.load(run / "checkpoint.pt", weights_only=True)
+    saved["config"] += "\n[later]\nkey = 1\n"
+    torch.save(saved, tmp_path / "checkpoint.pt")
+    with pytest.raises(DataError, match=r"unknown key 'later'(.|\n)* --restart`$"):
+        train(CONFIG, run=tmp_path, resume=True)
+
+
 def test_model_of_another_structure_is_refused(run: Path, tmp_path: Path) -> None:
     saved = torch.load(run / "model.pt", weights_only=True)
     for other in ({**saved, "network": {}}, {**saved, "shape": [3]}, {}):

@@ -11,8 +11,9 @@ from random_graphs import random_graph, random_options
 import spikeloom
 from spikeloom.sim import verify
 
-QUICK = range(20)
-SLOW = range(20, 200)  # `pytest -m slow tests/test_random_networks.py`
+# The last two have delays that are narrower than what they read.
+QUICK = (*range(18), 32, 92)
+SLOW = tuple(seed for seed in range(200) if seed not in QUICK)  # pytest -m slow
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ module spikeloom_concat #(
     parameter SlotBits = 32,  // bits of a beat of one input
     parameter [8*Inputs-1:0] InBits = 16'h0808,  // bits of a value, 8 bits per input, first lowest
     parameter [Inputs-1:0] Signed = 2'h3,  // 1: the values of the input are signed
-    parameter [16*Inputs-1:0] Groups = 32'h00010001,  // beats per position, 16 bits per input
+    parameter [32*Inputs-1:0] Groups = 64'h100000001,  // beats per position, 32 bits per input
     parameter OutBits = 8  // bits of a value that leaves
 ) (
     input  wire                       clk_i,
@@ -36,12 +36,12 @@ module spikeloom_concat #(
     output wire                       m_axis_tlast
 );
 
-  function [31:0] largest(input [16*Inputs-1:0] counts);
+  function [31:0] largest(input [32*Inputs-1:0] counts);
     integer i;
     begin
       largest = 0;
       for (i = 0; i < Inputs; i = i + 1) begin
-        if ({16'd0, counts[16*i+:16]} > largest) largest = {16'd0, counts[16*i+:16]};
+        if (counts[32*i+:32] > largest) largest = counts[32*i+:32];
       end
     end
   endfunction
@@ -65,12 +65,12 @@ module spikeloom_concat #(
   generate
     for (k = 0; k < Inputs; k = k + 1) begin : gen_input
       localparam [31:0] Bits = {24'd0, InBits[8*k+:8]};
-      localparam [31:0] LastGroup = {16'd0, Groups[16*k+:16]} - 1;
+      localparam [31:0] LastGroup = Groups[32*k+:32] - 1;
 
       if (Bits == 0) begin : gen_check_bits
         spikeloom_error_in_bits_must_be_given_for_every_input u_error ();
       end
-      if (Groups[16*k+:16] == 0) begin : gen_check_groups
+      if (Groups[32*k+:32] == 0) begin : gen_check_groups
         spikeloom_error_groups_must_be_given_for_every_input u_error ();
       end
       if (Lanes * Bits > SlotBits) begin : gen_check_slot

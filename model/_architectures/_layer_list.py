@@ -21,10 +21,12 @@ from spikeloom.model._layer_config import (
     ProductLayer,
     SynapseLayer,
     layer_sources,
+    neuron_problems,
 )
 from spikeloom.model._shapes import output_shape
 
 Stem = Literal["imagenet", "cifar", "strided"]
+NEURON = "network.architecture.neuron"
 BARE = NeuronConfig(kind="none")
 # SpikingJelly's LIF decays its input as well: v = v/2 + x/2.  Doubling v and the
 # threshold turns that into v = v/2 + x, with the same spikes.
@@ -58,6 +60,11 @@ class LayerList:
                 f"the architecture needs feature maps (channels, height, width) as input, "
                 f"not shape {self.input}; use layers for vectors"
             )
+        problems = neuron_problems(self.neuron, NEURON)
+        if self.neuron.kind == "none":
+            problems.append(f"{NEURON}.kind must not be 'none': an architecture needs neurons")
+        if problems:
+            raise ConfigError("\n  ".join(problems))
         self.shapes["input"] = self.input
 
     def append(self, layer: LayerConfig) -> str:

@@ -55,8 +55,8 @@ def of_training(run: Path, metrics: Mapping[str, Any]) -> RenderableType:
 def _table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -> Table:
     """Start a table of columns of text, then of numbers, that fits 80 characters."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in texts:
-        table.add_column(name, overflow="fold")
+    for index, name in enumerate(texts):  # the first names the row
+        table.add_column(name, overflow="fold", no_wrap=index == 0)
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     return table
@@ -68,14 +68,14 @@ def of_build(out: Path, manifest: Manifest, fits: Sequence[Fit]) -> RenderableTy
         "neurons": "neurons",
         "weights": "weights",
         "weight_bits": "bits",
-        "membrane_bits": "membrane bits",
+        "membrane_bits": "membrane",
         "lanes": "lanes",
         "event_ports": "ports",
     }
-    table = _table(f"Built: {out}", ("layer", "kind", "engine"), tuple(columns.values()))
+    table = _table(f"Built: {out}", ("layer", "kind"), tuple(columns.values()))
     for summary in map(summarise, manifest.layers):
         cells = [_number(getattr(summary, name)) for name in columns]
-        table.add_row(summary.name, summary.kind, summary.engine, *cells)
+        table.add_row(summary.name, summary.kind, *cells)
     lines = [f"{len(manifest.files)} files, top module {manifest.top}", *map(str, fits)]
     following = Text(f"next: spikeloom verify {out} --probe", style="dim")
     return Group(table, *map(Text, lines), following)
@@ -119,7 +119,7 @@ def of_report(report: Report) -> RenderableType:
     """Show the hardware of each layer, and below what an inference takes."""
     for_board = f" on {report.board}" if report.board else ""
     numbers = ("lanes", "bits", "weights", "memory bits", "LUT", "FF", "BRAM")
-    hardware = _table(f"{report.name}: hardware{for_board}", ("layer", "kind", "engine"), numbers)
+    hardware = _table(f"{report.name}: hardware{for_board}", ("layer", "kind"), numbers)
     columns = ("cycles", "spikes", "synaptic operations", "energy pJ")
     inference = _table("Mean of one inference", ("layer",), columns)
     for layer in report.layers:
@@ -127,7 +127,7 @@ def of_report(report: Report) -> RenderableType:
         inference.add_row(*_inference_cells(layer))
     if report.rest:
         logic = (report.rest.lut, report.rest.ff, report.rest.bram)
-        hardware.add_row("rest", *[""] * 6, *(_number(number) for number in logic))
+        hardware.add_row("rest", *[""] * 5, *(_number(number) for number in logic))
     for table in (hardware, inference):
         table.add_section()
     hardware.add_row(*_hardware_cells(report.total), style="bold")
@@ -146,7 +146,7 @@ def _hardware_cells(layer: LayerReport) -> list[str]:
         layer.ff,
         layer.bram,
     )
-    texts = (layer.name, layer.kind or "", layer.engine or "")
+    texts = (layer.name, layer.kind or "")
     return [*texts, *(_number(number) for number in numbers)]
 
 

@@ -175,7 +175,7 @@ def _concat(
     groups = Groups(bits=bits, signed=signed or (True,) * len(bits), counts=counts)
     parameters: dict[str, Value] = {
         **_slots(bits, groups.signed, lanes, spare),
-        "Groups": sized(pack(counts, 16), 16 * len(bits)),
+        "Groups": sized(pack(counts, 32), 32 * len(bits)),
         "OutBits": max(bits) + wider,
     }
     return Case(

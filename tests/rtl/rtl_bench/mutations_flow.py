@@ -74,7 +74,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "counts_too_far", "spikeloom_concat", "concat_long",
-        "= {16'd0, Groups[16*k+:16]} - 1;", "= {16'd0, Groups[16*k+:16]};", slow=True,
+        "= Groups[32*k+:32] - 1;", "= Groups[32*k+:32];", slow=True,
     ),
     Mutation(
         "waits_to_drop", "spikeloom_delay", "delay_8_1_2_2",
