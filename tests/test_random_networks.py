@@ -9,7 +9,8 @@ import pytest
 from random_graphs import random_graph, random_options
 
 import spikeloom
-from spikeloom.sim import verify
+from spikeloom.codegen import load_manifest
+from spikeloom.sim import lint, verify
 
 # The last two have delays that are narrower than what they read.
 QUICK = (*range(18), 32, 92)
@@ -25,6 +26,8 @@ def test_random_network_is_bit_exact(
     need("verilator")
     graph = random_graph(seed)
     out = spikeloom.build(graph, tmp_path / "out", options=random_options(graph, seed))
+    design = load_manifest(out)
+    assert lint(design.sources, top=design.top, cwd=out) == []
     result = verify(out, probe=True)
     assert result.mismatches == 0, f"seed {seed}: {result.first_mismatches}"
     assert result.spikes_compared == result.membranes_compared > 0
