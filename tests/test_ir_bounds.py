@@ -208,7 +208,6 @@ def test_a_delay_holds_the_zero_of_the_first_step() -> None:
     ]
     assert infer_widths(ended(nodes, 2)).interval("c") == Interval(0, 5)
     assert reached(ended(nodes, 2), "c") == Interval(0, 5)
-    assert infer_widths(ended(nodes, 1)).interval("c") == Interval(0, 0)
 
 
 @pytest.mark.parametrize("time_steps", [1, 2, 5])

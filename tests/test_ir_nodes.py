@@ -197,7 +197,6 @@ def test_a_delay_shows_what_was_one_step_before() -> None:
     assert values_of(nodes, [[1, 0], [0, 1], [1, 1]], "d", 3).tolist() == [[0, 0], [1, 0], [0, 1]]
     twice = [*nodes, Delay(name="e", source="d", shape=(2,))]
     assert values_of(twice, [[1, 0], [0, 1], [1, 1]], "e", 3).tolist() == [[0, 0], [0, 0], [1, 0]]
-    assert values_of(nodes, [[1, 1]], "d", 1).tolist() == [[0, 0]]
 
 
 def test_inferences_do_not_see_each_other_through_a_loop() -> None:
