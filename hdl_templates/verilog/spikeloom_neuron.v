@@ -259,6 +259,7 @@ module spikeloom_neuron #(
                        (u < Minimum) ? Minimum[MembraneBits-1:0] : u[MembraneBits-1:0];
       end else begin : gen_fit
         assign u_fit = u[MembraneBits-1:0];
+        wire unused = &{1'b0, u};  // a term may be wider than what all together fit
       end
 
       always @(posedge clk_i) begin

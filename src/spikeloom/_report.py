@@ -59,6 +59,8 @@ class Report:
     `rest` is the logic of the core in no layer: streams, encoder, readout.
     `verified` is whether the last verification passed, None before there was one.
     `fits` compares the memories with the boards (see `spikeloom.fit`).
+    `measured` is how many inferences spikes and operations are means of: the
+    first thousand vectors at most.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Report:
     total: LayerReport
     verified: bool | None = None
     fits: tuple[Fit, ...] = ()
+    measured: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -79,6 +82,7 @@ class Report:
             "total": asdict(self.total),
             "verified": self.verified,
             "fits": [found.to_json() for found in self.fits],
+            "measured": self.measured,
             "energy_note": ENERGY_NOTE,
         }
 
@@ -86,12 +90,12 @@ class Report:
 def make_report(out: Path, manifest: Manifest, *, board: str | None, progress: Progress) -> Report:
     """Report on `out`; see `spikeloom.report`."""
     chosen = _board_to_show(out, manifest.board, board)
-    activities = activity_of(out, manifest, progress)
+    activity = activity_of(out, manifest, progress)
     logic = _layer_logic(out, chosen, progress)
     verification = read_result(out / "verify.json") or {}
     cycles = verification.get("layer_cycles") or {}
     layers = tuple(
-        _layer(layer, activities[layer.name], logic.get(layer.name), cycles.get(layer.name))
+        _layer(layer, activity.layers[layer.name], logic.get(layer.name), cycles.get(layer.name))
         for layer in manifest.layers
     )
     total = _total(layers, out, chosen)
@@ -104,6 +108,7 @@ def make_report(out: Path, manifest: Manifest, *, board: str | None, progress: P
         total=total,
         verified=verification.get("passed"),
         fits=fits_of(manifest, chosen),
+        measured=activity.inferences,
     )
 
 

@@ -169,6 +169,7 @@ def _notes(report: Report) -> Iterator[str]:
         yield "The last `spikeloom verify` failed: these are the cycles of a wrong design."
     if report.total.cycles is None:
         yield "Cycles are known after `spikeloom verify`."
+    yield f"Spikes and synaptic operations: means of {report.measured:,} inferences."
     yield ENERGY_NOTE
 
 
