@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikeloom.codegen._facts import map_size
 from spikeloom.codegen._geometry import (
     Tables,
     channel_weights,
@@ -47,7 +46,10 @@ def depthwise_block(wiring: Wiring, node: Conv2d) -> SynapseView:
     height, width = node.weight.shape[2:]
     words = int(node.weight.shape[0]) // source.lanes
     rows, columns = convolution_axes(
-        node, _size(wiring, node.name), _pool(wiring, node.name), wiring.facts.positions(node.name)
+        node,
+        wiring.facts.positions(wiring.facts.sources[node.name][0].name),
+        _pool(wiring, node.name),
+        wiring.facts.positions(node.name),
     )
     layout = _Layout(
         name=node.name,
@@ -77,7 +79,10 @@ def mix_block(wiring: Wiring, node: TokenMix) -> SynapseView:
     """Add the block of a token mixing."""
     draft, source = _begin(wiring, node.name)
     channels, height, width = wiring.facts.shapes[node.name]
-    size, pool = _size(wiring, node.name), _pool(wiring, node.name)
+    size, pool = (
+        wiring.facts.positions(wiring.facts.sources[node.name][0].name),
+        _pool(wiring, node.name),
+    )
     layout = _Layout(
         name=node.name,
         mode=_WEIGHTS,
@@ -98,7 +103,7 @@ def pool_block(wiring: Wiring, node: SumPool2d | MaxPool2d) -> None:
     stride = pool_stride(node)
     words = wiring.facts.shapes[node.name][0] // source.lanes
     rows, columns = pooling_axes(
-        _size(wiring, node.name),
+        wiring.facts.positions(wiring.facts.sources[node.name][0].name),
         wiring.facts.positions(node.name),
         kernel=node.kernel,
         stride=stride,
@@ -128,10 +133,6 @@ def _begin(wiring: Wiring, name: str) -> tuple[Draft, Stream]:
     draft = Draft(name)
     present = wiring.present(name)
     return draft, wiring.take(draft, lanes=wiring.folder.channelwise_lanes(name, present.lanes))
-
-
-def _size(wiring: Wiring, name: str) -> tuple[int, int]:
-    return map_size(wiring.facts.shapes[wiring.facts.sources[name][0].name])
 
 
 def _pool(wiring: Wiring, name: str) -> tuple[int, int]:

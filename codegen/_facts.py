@@ -19,14 +19,15 @@ from spikeloom.ir import (
     Product,
     Shape,
     SumPool2d,
+    Synapse,
     TokenMix,
     Widths,
     infer_kinds,
     infer_shapes,
     infer_widths,
     input_of,
-    is_address_rule,
     layer_of,
+    pools_before,
     sources_of,
 )
 
@@ -136,7 +137,7 @@ def facts_of(graph: Graph) -> Facts:
     """
     widths = infer_widths(graph)
     nodes = {node.name: node for node in graph.nodes}
-    sources = _stream_sources(nodes)
+    sources = _stream_sources(graph)
     return Facts(
         graph=graph,
         shapes=infer_shapes(graph),
@@ -154,10 +155,10 @@ def map_size(shape: Shape) -> tuple[int, int]:
     return (shape[1], shape[2]) if len(shape) == 3 else (1, 1)
 
 
-def _stream_sources(nodes: Mapping[str, Node]) -> dict[str, tuple[Source, ...]]:
+def _stream_sources(graph: Graph) -> dict[str, tuple[Source, ...]]:
     """The streams that every node reads, for the nodes that are streams themselves."""
-    read = {name: _sources(node, nodes) for name, node in nodes.items()}
-    wanted = {name for name, node in nodes.items() if not isinstance(node, SumPool2d)}
+    read = {node.name: _sources(graph, node) for node in graph.nodes}
+    wanted = {node.name for node in graph.nodes if not isinstance(node, SumPool2d)}
     while True:
         more = {source.name for name in wanted for source in read[name]} - wanted
         if not more:
@@ -165,16 +166,12 @@ def _stream_sources(nodes: Mapping[str, Node]) -> dict[str, tuple[Source, ...]]:
         wanted |= more
 
 
-def _sources(node: Node, nodes: Mapping[str, Node]) -> tuple[Source, ...]:
-    if not isinstance(node, Dense | Conv2d | TokenMix):
+def _sources(graph: Graph, node: Node) -> tuple[Source, ...]:
+    if not isinstance(node, Synapse):
         return tuple(Source(name) for name in sources_of(node))
-    name, pool = node.source, (1, 1)
-    while True:
-        source = nodes[name]
-        if not (isinstance(source, SumPool2d) and is_address_rule(source)):
-            return (Source(name, pool),)
-        pool = (pool[0] * source.kernel[0], pool[1] * source.kernel[1])
-        name = source.source
+    pools = pools_before(graph, node)
+    height, width = (math.prod(pool.kernel[axis] for pool in pools) for axis in (0, 1))
+    return (Source(pools[-1].source if pools else node.source, (height, width)),)
 
 
 def _readers(sources: Mapping[str, tuple[Source, ...]]) -> dict[str, tuple[Reader, ...]]:

@@ -105,20 +105,23 @@ def concat_block(wiring: Wiring, node: Concat) -> None:
 def delay_stream(wiring: Wiring, node: Delay) -> None:
     """Offer what a delay puts out, in front of the block itself if its source comes later."""
     draft = Draft(node.name)
+    result = draft.stream(_delay_result(wiring, node))
+    wiring.publish(draft, node.name, result)
+    wiring.finish(draft, f'What delay "{node.name}" puts out', _format(wiring, result, node.name))
+
+
+def _delay_result(wiring: Wiring, node: Delay) -> Stream:
+    """What a delay puts out: as many values per clock as its source, where that is known."""
     lanes = wiring.folder.stream_lanes(node.shape[0])
     if not wiring.facts.is_backward(node.name):
         lanes = wiring.present(node.name).lanes
-    result = draft.stream(result_stream(wiring, node.name, lanes))
-    wiring.publish(draft, node.name, result)
-    wiring.finish(draft, f'What delay "{node.name}" puts out', _format(wiring, result, node.name))
+    return result_stream(wiring, node.name, lanes)
 
 
 def delay_block(wiring: Wiring, node: Delay) -> None:
     """Add the block of a delay, behind that of its source."""
     draft = Draft(node.name)
-    result = result_stream(wiring, node.name, wiring.folder.stream_lanes(node.shape[0]))
-    if not wiring.facts.is_backward(node.name):
-        result = result_stream(wiring, node.name, wiring.present(node.name).lanes)
+    result = _delay_result(wiring, node)
     source = wiring.narrowed(draft, wiring.take(draft, lanes=result.lanes), result.bits)
     words = math.prod(node.shape) // source.lanes
     # In front of its source it is read before it is written, else the other way round.

@@ -95,37 +95,30 @@ class Wiring:
 
     def resized(self, draft: Draft, stream: Stream, lanes: int, index: int) -> Stream:
         """The stream with `lanes` values per beat."""
-        common = math.gcd(stream.lanes, lanes)
-        for wanted in (common, lanes):
-            if wanted != stream.lanes and (wanted == lanes or common not in (stream.lanes, lanes)):
-                stream = _resize(draft, stream, wanted, index)
-        return stream
+        if stream.lanes % lanes and lanes % stream.lanes:  # neither divides the other
+            stream = _resize(draft, stream, math.gcd(stream.lanes, lanes), index)
+        return stream if stream.lanes == lanes else _resize(draft, stream, lanes, index)
 
     def as_currents(self, draft: Draft, stream: Stream, index: int) -> Stream:
         """Operands as signed numbers."""
         if stream.signed:
             return stream
-        name = f"currents_{draft.node}__{index}"
-        wide = draft.stream(
-            Stream.named(name, lanes=stream.lanes, bits=stream.bits + 1, signed=True)
+        wide = Stream.named(
+            f"currents_{draft.node}__{index}",
+            lanes=stream.lanes,
+            bits=stream.bits + 1,
+            signed=True,
         )
-        draft.instances.append(
-            adder(f"u_{draft.node}__signed_{index}", [stream], wide, shifts=[0], bias={"Bias": 0})
-        )
-        return wide
+        return _converted(draft, stream, wide, f"u_{draft.node}__signed_{index}")
 
     def narrowed(self, draft: Draft, stream: Stream, bits: int) -> Stream:
         """The low bits of all values: what a delay never shows may be wider than what it does."""
         if stream.bits == bits:
             return stream
-        name = f"narrowed_{draft.node}"
-        result = draft.stream(
-            Stream.named(name, lanes=stream.lanes, bits=bits, signed=stream.signed)
+        narrow = Stream.named(
+            f"narrowed_{draft.node}", lanes=stream.lanes, bits=bits, signed=stream.signed
         )
-        draft.instances.append(
-            adder(f"u_{draft.node}__narrowed", [stream], result, shifts=[0], bias={"Bias": 0})
-        )
-        return result
+        return _converted(draft, stream, narrow, f"u_{draft.node}__narrowed")
 
     def held(self, draft: Draft, stream: Stream, index: int) -> Stream:
         """The stream behind a memory of a whole time step, unless its source is one.
@@ -152,6 +145,13 @@ class Wiring:
     def words(self, name: str, lanes: int) -> int:
         """Beats per time step of what node `name` puts out."""
         return math.prod(self.facts.shapes[name]) // lanes
+
+
+def _converted(draft: Draft, stream: Stream, result: Stream, instance: str) -> Stream:
+    """The same values in the format of `result`: a sum of one term."""
+    draft.stream(result)
+    draft.instances.append(adder(instance, [stream], result, shifts=[0], bias={"Bias": 0}))
+    return result
 
 
 def adder(

@@ -50,7 +50,7 @@ from spikeloom.ir._kinds import Kind, infer_kinds
 from spikeloom.ir._layers import layer_of
 from spikeloom.ir._membranes import MembraneWidth
 from spikeloom.ir._names import nearest_name
-from spikeloom.ir._order import readers_of
+from spikeloom.ir._order import reached_from, readers_of
 from spikeloom.ir._programs import kill_program, run_program, start_program
 from spikeloom.ir._progress import NullProgress, Progress
 from spikeloom.ir._shapes import infer_shapes, input_of, per_neuron, pool_stride, readout_of
@@ -125,6 +125,7 @@ __all__ = [
     "pool_stride",
     "pools_before",
     "rate_noise",
+    "reached_from",
     "readers_of",
     "readout_of",
     "run_program",

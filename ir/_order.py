@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from spikeloom.ir._graph import Delay, Graph, Input, Node, sources_of
 
-Edges = Mapping[str, tuple[str, ...]]
+Edges = Mapping[str, Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)

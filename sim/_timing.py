@@ -9,8 +9,6 @@ time step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from spikeloom.ir import (
     Add,
     Concat,
@@ -20,6 +18,7 @@ from spikeloom.ir import (
     Neurons,
     Node,
     Readout,
+    reached_from,
     readers_of,
     sources_of,
 )
@@ -29,8 +28,8 @@ def leading_nodes(graph: Graph) -> frozenset[str]:
     """Return the neuron groups that may show a first neuron before the input has come."""
     delays = _delays(graph)
     onward = {name: set(found) - delays for name, found in readers_of(graph).items()}
-    starts = (node.name for node in graph.nodes if isinstance(node, Input))
-    ends_late = _reached(starts, onward)
+    starts = {node.name for node in graph.nodes if isinstance(node, Input)}
+    ends_late = starts | reached_from(starts, onward)
     starts_late: set[str] = set()
     for node in graph.nodes:
         if _starts_late(node, starts_late, ends_late):
@@ -57,8 +56,8 @@ def trailing_nodes(graph: Graph) -> frozenset[str]:
     """Return the neuron groups, and the input, that reach the readout through delays alone."""
     delays = _delays(graph)
     back = {node.name: () if node.name in delays else sources_of(node) for node in graph.nodes}
-    ends = (node.name for node in graph.nodes if isinstance(node, Readout))
-    return _watched(graph) - _reached(ends, back)
+    ends = {node.name for node in graph.nodes if isinstance(node, Readout)}
+    return _watched(graph) - (ends | reached_from(ends, back))
 
 
 def _delays(graph: Graph) -> set[str]:
@@ -67,14 +66,3 @@ def _delays(graph: Graph) -> set[str]:
 
 def _watched(graph: Graph) -> frozenset[str]:
     return frozenset(node.name for node in graph.nodes if isinstance(node, Input | Neurons))
-
-
-def _reached(starts: Iterable[str], edges: Mapping[str, Iterable[str]]) -> set[str]:
-    """Return `starts` and all nodes that they lead to."""
-    pending, found = list(starts), set[str]()
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending += edges[name]
-    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import brevitas.nn as qnn  # type: ignore[import-untyped]  # has no stubs
 import numpy as np
 import pytest
@@ -69,13 +67,7 @@ NETWORKS = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Tensors are tiny here, and more threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _network(name: str, encoder: str, seed: int) -> tuple[Network, torch.Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -35,13 +34,7 @@ from spikeloom.model._sequence import Rule, run_sequence
 LEAKS = (Leak.none(), Leak.shift(1), Leak.shift(3), nearest_leak(0.7), Leak((LeakTerm(1, 2),)))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Tensors are tiny here, and more threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class _Floor(torch.autograd.Function):
