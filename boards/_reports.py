@@ -16,7 +16,7 @@ from spikeloom.ir import ResourceError, ToolError
 _NAMES = ("lut", "ff", "bram", "dsp", "spram")
 _TITLES = {"lut": "logic cells", "ff": "flip-flops", "bram": "block RAMs", "spram": "SPRAMs"}
 _REMEDIES = {
-    "lut": "use fewer lanes or event ports, or fewer weight bits",
+    "lut": "use fewer lanes or event ports, fewer weight bits, or the event engine",
     "ff": "use fewer lanes or event ports, or smaller layers",
     "bram": "use fewer weight bits or smaller layers",
     "spram": "use smaller layers",

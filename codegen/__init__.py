@@ -15,10 +15,13 @@ from spikeloom.codegen._manifest import (
     load_manifest,
     manifest_of,
 )
-from spikeloom.codegen._options import BuildOptions, LayerOptions
+from spikeloom.codegen._options import ENGINES, EVENT, FAMILY, BuildOptions, LayerOptions
 from spikeloom.codegen._views import Design
 
 __all__ = [
+    "ENGINES",
+    "EVENT",
+    "FAMILY",
     "BuildOptions",
     "Design",
     "FileSet",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spikeloom.codegen._geometry import (
@@ -12,7 +13,7 @@ from spikeloom.codegen._geometry import (
     mixing_weights,
     pooling_axes,
 )
-from spikeloom.codegen._literals import rows_file, text, unsigned_bits
+from spikeloom.codegen._literals import rows_file, text
 from spikeloom.codegen._stream import Stream
 from spikeloom.codegen._synapse import busy, busy_wire, pair_text, rule_values, store_tables
 from spikeloom.codegen._views import Instance, Port, Section, SynapseView
@@ -145,7 +146,7 @@ def result_stream(wiring: Wiring, name: str, lanes: int) -> Stream:
     if facts.is_signed(name):
         bits = facts.widths.currents[name].bits
         return Stream.named(f"currents_{name}", lanes=lanes, bits=bits, signed=True)
-    bits = unsigned_bits(facts.widths.operands[name])
+    bits = facts.value_bits(name)
     return Stream.named(f"values_{name}", lanes=lanes, bits=bits, signed=False)
 
 
@@ -157,10 +158,13 @@ def _finish(
     draft.wires.append(busy_wire(layout.name))
     static = wiring.facts.is_static(wiring.facts.sources[layout.name][0].name)
     repeats = wiring.facts.graph.time_steps if static else 1
-    draft.instances.append(_instance(layout, source, result, words, repeats))
+    buffers = wiring.folder.buffers(layout.name)
+    more = {"Buffers": buffers, "Repeats": repeats}
+    draft.instances.append(_instance(layout, source, result, words, more))
     store_tables(wiring, layout.tables, layout.name)
     wiring.store(layout.name, "events", words, source.width)
-    wiring.store(layout.name, "currents", layout.tables.depth, result.width)
+    for _ in range(buffers):
+        wiring.store(layout.name, "currents", layout.tables.depth, result.width)
     _store_weights(wiring, layout)
     wiring.publish(draft, layout.name, result)
     shape = "x".join(map(str, wiring.facts.shapes[layout.name]))
@@ -169,7 +173,7 @@ def _finish(
 
 
 def _instance(
-    layout: _Layout, source: Stream, result: Stream, words: int, repeats: int
+    layout: _Layout, source: Stream, result: Stream, words: int, more: Mapping[str, int]
 ) -> Instance:
     tables, name = layout.tables, layout.name
     return Instance(
@@ -195,7 +199,7 @@ def _instance(
                 OutLanes=result.lanes,
                 Depth=tables.depth,
                 CurrentBits=result.bits,
-                Repeats=repeats,
+                **more,
             ),
         ),
         ports=(*source.ports("s_axis"), *result.ports("m_axis"), Port("busy_o", busy(name))),

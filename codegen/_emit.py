@@ -20,6 +20,8 @@ _LIBRARY = (
     "spikeloom_channelwise",
     "spikeloom_product",
     "spikeloom_neuron",
+    "spikeloom_unrolled",
+    "spikeloom_neuron_array",
     "spikeloom_fork",
     "spikeloom_resize",
     "spikeloom_add",
@@ -56,7 +58,8 @@ _PARTS = {
 
 def sources_of(design: Design) -> tuple[str, ...]:
     """Paths of the Verilog sources of a design, in compile order."""
-    return (*(f"rtl/{name}.v" for name in _modules(design)), f"rtl/{design.top}.v")
+    generated = (name for name, _ in design.modules)
+    return tuple(f"rtl/{name}.v" for name in (*_modules(design), *generated, design.top))
 
 
 def emit(design: Design, *, version: str) -> FileSet:
@@ -64,6 +67,8 @@ def emit(design: Design, *, version: str) -> FileSet:
     files = FileSet()
     for name, content in library_modules(_modules(design)).items():
         files.add(f"rtl/{name}", content)
+    for name, content in design.modules:
+        files.add(f"rtl/{name}.v", content)
     files.add(f"rtl/{design.top}.v", _top(design, version))
     for path, content in design.memories:
         files.add(path, content)

@@ -140,15 +140,17 @@ def _count(wiring: Wiring, draft: Draft, spikes: Stream) -> Stream:
         Stream.named(f"counts_{draft.node}", lanes=spikes.lanes, bits=bits, signed=True)
     )
     probes = _silent_probes(draft, counts)
+    # As fast as the neurons whose spikes it counts.
+    array = wiring.folder.is_array(wiring.facts.sources[draft.node][0].name)
+    sizes = {"Neurons": counts.lanes} if array else {"Lanes": counts.lanes, "Words": words}
     draft.instances.append(
         Instance(
-            module="spikeloom_neuron",
+            module="spikeloom_neuron_array" if array else "spikeloom_neuron",
             name=f"u_{draft.node}__counts",
             sections=(
                 Section.of(
                     "Spike counts: integrators without threshold",
-                    Lanes=counts.lanes,
-                    Words=words,
+                    **sizes,
                     TimeSteps=steps,
                     CurrentBits=ones.bits,
                     SumBits=max(bits, ones.bits),
@@ -159,7 +161,8 @@ def _count(wiring: Wiring, draft: Draft, spikes: Stream) -> Stream:
             ports=(*ones.ports("s_axis"), *counts.ports("m_axis"), *probes),
         )
     )
-    wiring.store(draft.node, "membranes", words, counts.width)
+    if not array:
+        wiring.store(draft.node, "membranes", words, counts.width)
     return counts
 
 

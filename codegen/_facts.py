@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from spikeloom.codegen._literals import unsigned_bits
 from spikeloom.ir import (
     Conv2d,
     Dense,
@@ -80,6 +81,10 @@ class Facts:
     def is_static(self, name: str) -> bool:
         """Whether a stream is sent once per inference."""
         return name == self.input.name and self.input.encoder is Encoder.DIRECT
+
+    def value_bits(self, name: str) -> int:
+        """Bits of a value of an operand stream."""
+        return unsigned_bits(self.widths.operands[name])
 
     def precedes(self, name: str, other: str) -> bool:
         """Whether a node stands before another in the graph."""

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
+from spikeloom.codegen._events import Events, choose_events
 from spikeloom.codegen._facts import Engine, Facts
-from spikeloom.codegen._options import BuildOptions, LayerOptions, choose_divisor, nearest
-from spikeloom.ir import BuildError, Conv2d, Dense, Neurons
+from spikeloom.codegen._options import (
+    ENGINES,
+    UNROLLED,
+    BuildOptions,
+    LayerOptions,
+    choose_divisor,
+)
+from spikeloom.ir import BuildError, Conv2d, Dense, Neurons, Product
 
 # Defaults where neither the user nor the budget says otherwise.
 _DENSE_LANES = 128
 _CONV_LANES = 16
 _STREAM_LANES = 16
-_MOST_PORTS = 8
 _POOR = 4  # a folding so many times slower than it could be is worth a word
 
 
@@ -33,11 +39,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folding:
-    """`lanes` weights per clock and event, `ports` events, `out_lanes` results per beat."""
+    """`lanes` weights per clock and event, `out_lanes` results per beat.
+
+    `buffers` time steps of currents are held at once.
+    """
 
     lanes: int
-    ports: int
+    events: Events
     out_lanes: int
+    buffers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +69,24 @@ class Folder:
         for key, wanted in options.layers.items():
             for name in _targets(facts, key, wanted):
                 choices[name] = Choice(key=key, options=wanted)
+                _check_engine(facts, name, choices[name])
         return cls(facts, choices, options.input_lanes)
 
     def choice(self, name: str) -> Choice:
         """What the user asked for, for a node."""
         key = self.facts.layers.get(name, name)
         return self.choices.get(name, Choice(key=key, options=LayerOptions()))
+
+    def is_unrolled(self, name: str) -> bool:
+        """Whether a synapse is built in logic, or a neuron group was asked to be."""
+        return self.choice(name).options.engine == UNROLLED
+
+    def is_array(self, name: str) -> bool:
+        """Whether all neurons of a group take a time step in one clock."""
+        if self.choice(name).options.neuron_lanes is not None:
+            return False
+        sources = [source.name for source in self.facts.sources[name]]
+        return any(map(self.is_unrolled, (name, *sources)))
 
     def input_lanes(self) -> int:
         """Values per beat of the input stream."""
@@ -75,36 +97,38 @@ class Folder:
             self.input_wanted,
             of=self.facts.channels(name),
             at_most=_STREAM_LANES,
-            step=self.ports_behind(name),
+            step=self.word_step_behind(name),
         )
 
     def stream_lanes(self, channels: int) -> int:
         """Values per beat of a stream that nothing else decides."""
         return choose_divisor("stream", "lanes", None, of=channels, at_most=_STREAM_LANES)
 
-    def ports(self, name: str) -> int:
-        """Events per clock of a synapse.
+    def events(self, name: str) -> Events:
+        """How a synapse takes events.
 
         Raises:
-            BuildError: If that number is impossible.
+            BuildError: If what was asked for is impossible.
         """
-        choice = self.choice(name)
-        ports = 1 if choice.options.event_ports is None else choice.options.event_ports
-        channels = self.facts.channels(self.facts.sources[name][0].name)
-        most = _MOST_PORTS if self._many_ports(name) else 1
-        legal = [n for n in range(1, min(most, channels) + 1) if channels % n == 0]
-        if ports not in legal:
-            raise BuildError(
-                f"{choice.place}: event_ports must divide the {channels} channels in front and "
-                f"be {most} at most: {nearest(legal, ports)}"
-            )
-        return ports
+        choice, source = self.choice(name), self.facts.sources[name][0].name
+        many = self._many_ports(name)
+        return choose_events(
+            choice.place,
+            choice.options,
+            channels=self.facts.channels(source),
+            value_bits=self.facts.value_bits(source) if many else 1,
+            many=many,
+        )
 
-    def ports_behind(self, name: str) -> int:
+    def word_step_behind(self, name: str) -> int:
         """What the lanes of a stream must divide by for the synapses that read it."""
         readers = [reader.name for reader in self.facts.readers[name]]
-        engines = [n for n in readers if isinstance(self.facts.nodes[n], Dense | Conv2d)]
-        return math.lcm(*(self.ports(n) for n in engines))
+        engines = [
+            n
+            for n in readers
+            if isinstance(self.facts.nodes[n], Dense | Conv2d) and not self.is_unrolled(n)
+        ]
+        return math.lcm(*(self.events(n).word_step for n in engines))
 
     def engine(self, name: str, *, outputs: int) -> Folding:
         """The folding of an engine whose events reach words of `outputs` channels.
@@ -114,7 +138,7 @@ class Folder:
         """
         choice = self.choice(name)
         neurons = self.facts.only_neurons(name)
-        step = self.ports_behind(neurons.name) if neurons else 1
+        step = self.word_step_behind(neurons.name) if neurons else 1
         step = step if outputs % step == 0 else 1  # else the stream is resized
         lanes = choose_divisor(
             choice.place,
@@ -137,7 +161,12 @@ class Folder:
                 at_most=_STREAM_LANES,
                 step=step,
             )
-        return Folding(lanes=lanes, ports=self.ports(name), out_lanes=out_lanes)
+        return Folding(
+            lanes=lanes,
+            events=self.events(name),
+            out_lanes=out_lanes,
+            buffers=self.buffers(name, alone=lanes == outputs),
+        )
 
     def channelwise_lanes(self, name: str, present: int) -> int:
         """Channels per clock of an engine that keeps channels; `present` arrive in a beat.
@@ -146,7 +175,7 @@ class Folder:
             BuildError: If a choice is impossible, more than one event per clock too.
         """
         choice = self.choice(name)
-        self.ports(name)
+        self.events(name)
         if choice.options.lanes is None:
             return present
         channels = self.facts.shapes[name][0]
@@ -155,6 +184,8 @@ class Folder:
     def neuron_lanes(self, name: str, present: int) -> int:
         """Neurons per clock of a group whose currents arrive `present` to the beat."""
         choice = self.choice(name)
+        if self.is_array(name):
+            return math.prod(self.facts.shapes[name])
         if choice.options.neuron_lanes is None:
             return present
         channels = self.facts.shapes[name][0]
@@ -179,6 +210,25 @@ class Folder:
             f"{_largest(better, most)}",
         )
 
+    def buffers(self, name: str, *, alone: bool = False) -> int:
+        """How many time steps of currents an engine holds.
+
+        Two by itself where all of them are one word (`alone`): the second is then registers only.
+
+        Raises:
+            BuildError: If what was asked for is impossible.
+        """
+        choice = self.choice(name)
+        most = 1 if isinstance(self.facts.nodes[name], Product) else 2
+        wanted = choice.options.current_buffers
+        if wanted is None:
+            return most if alone else 1
+        if wanted in range(1, most + 1):
+            return wanted
+        raise BuildError(
+            f"{choice.place}: current_buffers must be 1 or 2 (1 for a product), not {wanted}"
+        )
+
     def _many_ports(self, name: str) -> bool:
         """Whether an engine can take several events per clock."""
         node = self.facts.nodes[name]
@@ -190,13 +240,12 @@ def _targets(facts: Facts, key: str, wanted: LayerOptions) -> list[str]:
     node = facts.nodes.get(key)
     if isinstance(node, Neurons):
         engines = facts.engines(key)
-        asks = wanted.lanes is not None or wanted.event_ports is not None
-        if asks and len(engines) != 1:
+        if replace(wanted, neuron_lanes=None, engine=None) != LayerOptions() and len(engines) != 1:
             raise BuildError(
-                f"layer {key!r} has {len(engines)} synapses; give lanes and event_ports to one "
+                f"layer {key!r} has {len(engines)} synapses; give all but neuron_lanes to one "
                 f"of them by its name: {', '.join(engines) or 'there is none'}"
             )
-        return [key, *engines] if len(engines) == 1 else [key]
+        return [key, *engines] if len(engines) == 1 or wanted.engine else [key]
     if isinstance(node, Engine):
         if wanted.neuron_lanes is not None:
             raise BuildError(
@@ -205,6 +254,32 @@ def _targets(facts: Facts, key: str, wanted: LayerOptions) -> list[str]:
         return [key]
     layers = [name for name, node in facts.nodes.items() if isinstance(node, Neurons)]
     raise BuildError(f"there is no layer {key!r} to fold; the layers are {', '.join(layers)}")
+
+
+def _check_engine(facts: Facts, name: str, choice: Choice) -> None:
+    """Refuse an engine that cannot build a node."""
+    options = choice.options
+    if options.engine not in (None, *ENGINES):
+        raise BuildError(
+            f"{choice.place}: engine must be {' or '.join(ENGINES)}, not {options.engine!r}"
+        )
+    if options.engine != UNROLLED:
+        return
+    node = facts.nodes[name]
+    is_legal = isinstance(node, Dense) or (
+        isinstance(node, Neurons) and len(facts.shapes[name]) == 1
+    )
+    if not is_legal:
+        raise BuildError(
+            f"{choice.place}: only dense synapses and the vectors of neurons behind them can be "
+            f"unrolled, and {name!r} is neither; leave its engine at event"
+        )
+    for field in fields(LayerOptions):
+        if field.name != "engine" and getattr(options, field.name) is not None:
+            raise BuildError(
+                f"{choice.place}: {field.name} belongs to the event engine, and unrolled logic "
+                f"has no folding; leave {field.name} out, or the engine at event"
+            )
 
 
 def _largest(outputs: int, most: int) -> int:

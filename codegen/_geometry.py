@@ -189,20 +189,42 @@ def dense_kernel(dense: Dense, source: Shape, pooled: Shape, *, flat: bool) -> I
     return maps
 
 
-def port_weights(kernel: IntArray, *, groups: int, lanes: int, ports: int, port: int) -> IntArray:
-    """Words `[words, lanes]` of the weight memory of a port.
+def weight_rows(kernel: IntArray, *, groups: int, lanes: int) -> IntArray:
+    """Weights `[rows, channels, lanes]` as an engine reads them.
 
-    `kernel` is `[out, in / groups, rows, columns]`; the word of a tap, a group
-    `g` of `lanes` outputs of a channel group, and input channel `c` is
-    `(tap * words of a channel group + g) * in + c`, with every `ports`-th
-    channel in the memory of one port.
+    `kernel` is `[out, in / groups, rows, columns]`; the row of a tap and a word
+    `w` of `lanes` outputs of a channel group is `tap * words of a channel group + w`.
     """
     out, channels, height, width = kernel.shape
     words = out // groups // lanes
     split = kernel.reshape(groups, words, lanes, channels, height, width)
     ordered = np.transpose(split, (4, 5, 1, 0, 3, 2))  # rows, columns, word, group, channel, lane
-    flat = ordered.reshape(height, width, words, groups * channels, lanes)[:, :, :, port::ports]
-    return np.ascontiguousarray(flat).reshape(-1, lanes)
+    return np.ascontiguousarray(ordered).reshape(-1, groups * channels, lanes)
+
+
+def field_sums(rows: IntArray, *, values: int, value_bits: int) -> IntArray:
+    """Sums `[rows, channels / values * 2 ** (values * value_bits), lanes]` over fields.
+
+    `rows` is `[rows, channels, lanes]`.  A field is so many neighbouring `values`
+    of `value_bits` bits; behind each other are the sums of its weights for
+    everything that it may hold, the first value in the lowest bits.
+    """
+    count, channels, lanes = rows.shape
+    codes = np.arange(1 << (values * value_bits))
+    shifts = np.arange(values) * value_bits
+    factors = (codes[:, None] >> shifts) & ((1 << value_bits) - 1)
+    sums = factors @ rows.reshape(count, channels // values, values, lanes)
+    return np.asarray(sums.reshape(count, -1, lanes), np.int64)
+
+
+def in_bank(rows: IntArray, *, banks: int, bank: int, codes: int = 1) -> IntArray:
+    """Words `[words, lanes]` of one of several memories that share the channels (or fields).
+
+    `rows` is `[rows, channels * codes, lanes]`; the channels (or fields) go to the banks in turn.
+    """
+    count, _, lanes = rows.shape
+    split = rows.reshape(count, -1, banks, codes, lanes)[:, :, bank]
+    return np.ascontiguousarray(split).reshape(-1, lanes)
 
 
 def channel_weights(kernel: IntArray, lanes: int) -> IntArray:

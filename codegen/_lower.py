@@ -16,9 +16,11 @@ from spikeloom.codegen._facts import Facts, facts_of
 from spikeloom.codegen._fold import Folder
 from spikeloom.codegen._joins import add_block, concat_block, delay_block, delay_stream
 from spikeloom.codegen._neuron import NeuronPlan, neuron_block
-from spikeloom.codegen._options import BuildOptions
+from spikeloom.codegen._options import CLOCK_MHZ, FAMILY, BuildOptions
 from spikeloom.codegen._product import product_block
 from spikeloom.codegen._synapse import synapse_block
+from spikeloom.codegen._unrolled import FABRICS
+from spikeloom.codegen._unrolled_block import unrolled_block
 from spikeloom.codegen._views import (
     Design,
     InputView,
@@ -28,7 +30,7 @@ from spikeloom.codegen._views import (
     SynapseView,
 )
 from spikeloom.codegen._wiring import Wiring
-from spikeloom.hdl_templates import library_names
+from spikeloom.hdl_templates import taken_names
 from spikeloom.ir import (
     Add,
     BuildError,
@@ -61,16 +63,23 @@ class _Views:
     plans: dict[str, NeuronPlan] = field(default_factory=dict)
 
 
-def lower(graph: Graph, options: BuildOptions | None = None) -> Design:
-    """Lower `graph` with the folding that `options` ask for.
+def lower(graph: Graph, options: BuildOptions | None = None, *, family: str = FAMILY) -> Design:
+    """Lower `graph` with the folding that `options` ask for, to a device of `family`.
 
     Raises:
         GraphError: If the graph breaks a rule.
         BuildError: If an option is impossible.
+        KeyError: If there is no such family.
     """
     facts = facts_of(graph)  # checks the graph first
     _check_name(graph)
-    wiring = Wiring(facts, Folder.of(facts, options or BuildOptions()))
+    chosen = options or BuildOptions()
+    wiring = Wiring(
+        facts=facts,
+        folder=Folder.of(facts, chosen),
+        fabric=FABRICS[family],
+        clock_mhz=_clock_mhz(chosen),
+    )
     views = _Views()
     for name, node in facts.nodes.items():
         _add_node(wiring, node, views)
@@ -88,6 +97,7 @@ def lower(graph: Graph, options: BuildOptions | None = None) -> Design:
         probes=tuple(views.probes[name] for name in _layer_names(facts)),
         layers=tuple(_layer(wiring, name, views) for name in _layer_names(facts)),
         readout=views.readout,
+        modules=tuple(wiring.modules),
         memories=tuple(wiring.memories),
         storages=tuple(wiring.storages),
         notes=tuple(wiring.notes),
@@ -96,11 +106,18 @@ def lower(graph: Graph, options: BuildOptions | None = None) -> Design:
 
 def _check_name(graph: Graph) -> None:
     top = f"spikeloom_{graph.name}"
-    if top in library_names() or top == "spikeloom_board_top":
+    if top in taken_names():
         raise BuildError(
             f"graph name must not be {graph.name!r}: {top} is a module of the library; "
             "rename the graph"
         )
+
+
+def _clock_mhz(options: BuildOptions) -> float:
+    clock = CLOCK_MHZ if options.clock_mhz is None else options.clock_mhz
+    if not 0 < clock < math.inf:
+        raise BuildError(f"clock_mhz must be above 0, not {clock}; leave it out for {CLOCK_MHZ:g}")
+    return clock
 
 
 def _add_node(wiring: Wiring, node: Node, views: _Views) -> None:
@@ -126,6 +143,8 @@ def _add_synapse(wiring: Wiring, node: Synapse | Product) -> SynapseView:
             return product_block(wiring, node)
         case Conv2d() if is_channelwise(wiring, node):
             return depthwise_block(wiring, node)
+        case Dense() if wiring.folder.is_unrolled(node.name):
+            return unrolled_block(wiring, node)
         case Dense() | Conv2d():
             return synapse_block(wiring, node)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikeloom.codegen._facts import Facts
 from spikeloom.codegen._literals import memory_file, pack, sized, text, unsigned_bits
 from spikeloom.codegen._stream import Stream
 from spikeloom.codegen._synapse import busy
@@ -24,7 +23,8 @@ class NeuronPlan:
     """Widths, constants and text of one neuron group.
 
     `entries` is `[words, lanes, 2]`: bias and threshold of the neurons of
-    every beat that differs; one uniform entry needs no table.
+    every beat that differs; one uniform entry needs no table.  An `array` takes all
+    neurons in one beat, and has their constants in its logic.
     """
 
     neurons: Neurons
@@ -38,6 +38,12 @@ class NeuronPlan:
     threshold_bits: int
     saturates: bool
     entries: IntArray
+    array: bool
+
+    @property
+    def module(self) -> str:
+        """The module that does it."""
+        return "spikeloom_neuron_array" if self.array else "spikeloom_neuron"
 
     @property
     def spiking(self) -> bool:
@@ -70,17 +76,17 @@ class NeuronPlan:
     def formats(self) -> tuple[str, ...]:
         """Lines of comment: number formats and timing."""
         saturating = " saturating" * self.saturates
+        clocks = 1 if self.array else max(self.words, _TURNAROUND)
         return (
             f"currents {self.current_bits} bits, membranes {self.membrane_bits}{saturating}, "
             "signed integers",
-            f"per clock: neurons updated {self.lanes}; clocks: {max(self.words, _TURNAROUND)} "
-            "per time step",
+            f"per clock: neurons updated {self.lanes}; clocks: {clocks} per time step",
         )
 
     def sections(self, name: str) -> tuple[Section, ...]:
-        """The parameters of `spikeloom_neuron`."""
+        """The parameters of the module."""
         return (
-            Section.of("Neurons", Lanes=self.lanes, Words=self.words, TimeSteps=self.time_steps),
+            self._sizes(),
             Section.of(
                 "Number formats",
                 CurrentBits=self.current_bits,
@@ -96,6 +102,11 @@ class NeuronPlan:
                 **self._constants(name),
             ),
         )
+
+    def _sizes(self) -> Section:
+        if self.array:
+            return Section.of("Neurons", Neurons=self.lanes, TimeSteps=self.time_steps)
+        return Section.of("Neurons", Lanes=self.lanes, Words=self.words, TimeSteps=self.time_steps)
 
     def _dynamics(self) -> Section:
         terms = self.neurons.leak.terms
@@ -113,6 +124,12 @@ class NeuronPlan:
         )
 
     def _constants(self, name: str) -> dict[str, int | str]:
+        if self.array:
+            biases, thresholds = self.entries[0].T.tolist()
+            return {
+                "Biases": _packed(biases, self.bias_bits),
+                "Thresholds": _packed(thresholds, self.threshold_bits),
+            }
         if self.uniform:
             bias, threshold = self.entries[0, 0].tolist()
             return {"Table": 0, "Bias": bias, "Threshold": threshold}
@@ -137,7 +154,7 @@ def neuron_block(wiring: Wiring, node: Neurons) -> tuple[ProbeView, NeuronPlan]:
     present = wiring.present(node.name)
     source = wiring.as_currents(draft, wiring.take(draft), 0)
     source = wiring.resized(draft, source, wiring.folder.neuron_lanes(node.name, present.lanes), 0)
-    plan = _plan(wiring.facts, node, source)
+    plan = _plan(wiring, node, source)
     result = draft.stream(
         Stream.named(
             f"{plan.carries}_{node.name}",
@@ -148,23 +165,27 @@ def neuron_block(wiring: Wiring, node: Neurons) -> tuple[ProbeView, NeuronPlan]:
     )
     draft.instances.append(
         Instance(
-            module="spikeloom_neuron",
+            module=plan.module,
             name=f"u_{node.name}",
             sections=plan.sections(node.name),
             ports=(*source.ports("s_axis"), *result.ports("m_axis"), *_probe_ports(node.name)),
         )
     )
-    wiring.memories += plan.memories(node.name)
-    wiring.store(node.name, "membranes", plan.words, plan.lanes * plan.membrane_bits)
-    if not plan.uniform:
-        depth = plan.entries.shape[0]
-        wiring.store(
-            node.name, "tables", depth, plan.lanes * (plan.bias_bits + plan.threshold_bits)
-        )
+    if not plan.array:
+        _store(wiring, node.name, plan)
     wiring.publish(draft, node.name, result)
     shape = "x".join(map(str, wiring.facts.shapes[node.name]))
     wiring.finish(draft, f'Neurons "{node.name}"', f"{shape}, {plan.summary}", *plan.formats())
     return _probe(wiring, node.name, plan), plan
+
+
+def _store(wiring: Wiring, name: str, plan: NeuronPlan) -> None:
+    """Note the memories of a group."""
+    wiring.memories += plan.memories(name)
+    wiring.store(name, "membranes", plan.words, plan.lanes * plan.membrane_bits)
+    if not plan.uniform:
+        depth = plan.entries.shape[0]
+        wiring.store(name, "tables", depth, plan.lanes * (plan.bias_bits + plan.threshold_bits))
 
 
 def _probe(wiring: Wiring, name: str, plan: NeuronPlan) -> ProbeView:
@@ -182,8 +203,9 @@ def _probe_ports(name: str) -> tuple[Port, ...]:
     )
 
 
-def _plan(facts: Facts, neurons: Neurons, source: Stream) -> NeuronPlan:
+def _plan(wiring: Wiring, neurons: Neurons, source: Stream) -> NeuronPlan:
     """Choose the number formats of a group and lay out its constants."""
+    facts = wiring.facts
     width = facts.widths.membranes[neurons.name]
     shape = facts.shapes[neurons.name]
     entries = _entries(neurons, shape, source.lanes)
@@ -205,6 +227,7 @@ def _plan(facts: Facts, neurons: Neurons, source: Stream) -> NeuronPlan:
         threshold_bits=threshold_bits,
         saturates=width.saturates,
         entries=entries,
+        array=wiring.folder.is_array(neurons.name),
     )
 
 
@@ -221,6 +244,13 @@ def _entries(neurons: Neurons, shape: Shape, lanes: int) -> IntArray:
         if (stacked == stacked[0, 0]).all():  # per channel: the table repeats
             stacked = stacked[0, 0]
     return np.ascontiguousarray(stacked).reshape(-1, lanes, 2)
+
+
+def _packed(values: list[int], bits: int) -> str:
+    """Print one number for each neuron as a parameter, the first lowest."""
+    if len(set(values)) == 1:
+        return f"{{{len(values)}{{{sized(values[0], bits)}}}}}"
+    return sized(pack((value, bits) for value in values), bits * len(values))
 
 
 def leak_text(leak: Leak) -> str:

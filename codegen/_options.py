@@ -7,26 +7,45 @@ from dataclasses import dataclass, field
 
 from spikeloom.ir import BuildError
 
+EVENT = "event"
+UNROLLED = "unrolled"
+ENGINES = (EVENT, UNROLLED)
+FAMILY = "ecp5"  # of the device, where no board is given
+CLOCK_MHZ = 100.0  # where nobody says how fast the logic has to be
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerOptions:
-    """Folding of one layer.
+    """Engine and folding of one layer.
 
+    `engine` is "event" (by default), or "unrolled": a dense synapse in logic, one time step
+    per clock.  What follows is the folding of the event engine.
     `lanes` weights are added per clock and event, `event_ports` events are
-    taken per clock, `neuron_lanes` neurons are updated per clock.
+    taken per clock from `weight_banks` memories (each read once per clock, or twice), and with
+    `event_field` an event is a field of so many neighbouring values instead of a set bit.
+    `current_buffers` is 2 if the currents of a time step leave while those of the next are
+    added up.  `neuron_lanes` neurons are updated per clock.
     """
 
+    engine: str | None = None
     lanes: int | None = None
     event_ports: int | None = None
+    event_field: int | None = None
+    weight_banks: int | None = None
+    current_buffers: int | None = None
     neuron_lanes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """Folding of a design: by name of the neuron group, and values per input beat."""
+    """Folding of a design: by name of the neuron group, and values per input beat.
+
+    `clock_mhz` is the clock that the pipelines of unrolled layers are cut for, 100 by default.
+    """
 
     layers: Mapping[str, LayerOptions] = field(default_factory=dict)
     input_lanes: int | None = None
+    clock_mhz: float | None = None
 
 
 def choose_divisor(
@@ -45,7 +64,9 @@ def choose_divisor(
         return max((n for n in legal if n <= at_most), default=legal[0])
     if wanted in legal:
         return wanted
-    reason = f" (a multiple of {step}, the events per clock behind it)" if step > 1 else ""
+    reason = (
+        f" (a multiple of {step}, for the weight banks and fields behind it)" if step > 1 else ""
+    )
     raise BuildError(f"{place}: {what} must divide {of}{reason}: {nearest(legal, wanted)}")
 
 

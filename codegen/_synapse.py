@@ -12,11 +12,11 @@ from spikeloom.codegen._geometry import (
     covering_axes,
     dense_kernel,
     offset_file,
-    port_weights,
 )
-from spikeloom.codegen._literals import address_bits, rows_file, text
+from spikeloom.codegen._literals import address_bits, memory_file, rows_file, text
 from spikeloom.codegen._stream import Stream
 from spikeloom.codegen._views import Instance, Port, Section, SynapseView, Wire
+from spikeloom.codegen._weights import WeightMemories, weight_memories
 from spikeloom.codegen._wiring import Draft, Wiring
 from spikeloom.ir import Conv2d, Dense, IntArray
 
@@ -34,6 +34,18 @@ class _Layout:
     tables: Tables
     spatial: bool
     folding: Folding
+    value_bits: int  # of the stream in front
+
+    def weights(self) -> WeightMemories:
+        """The weight memories."""
+        return weight_memories(
+            self.kernel,
+            groups=self.groups,
+            lanes=self.folding.lanes,
+            events=self.folding.events,
+            value_bits=self.value_bits,
+            weight_bits=self.node.weight_bits,
+        )
 
     @property
     def channels(self) -> int:
@@ -51,8 +63,8 @@ def synapse_block(wiring: Wiring, node: Dense | Conv2d) -> SynapseView:
     layout = _layout(wiring, node)
     draft = Draft(node.name)
     present = wiring.present(node.name)
-    ports = layout.folding.ports
-    lanes = present.lanes if present.lanes % ports == 0 else ports
+    step = layout.folding.events.word_step
+    lanes = present.lanes if present.lanes % step == 0 else step
     source = wiring.take(draft, lanes=lanes)
     result = draft.stream(_result(wiring, node.name, layout.folding.out_lanes))
     _connect(draft, wiring, layout, source, result)
@@ -92,11 +104,12 @@ def _layout(wiring: Wiring, node: Dense | Conv2d) -> _Layout:
             columns=axes[1],
             taps=int(kernel.shape[2] * kernel.shape[3]),
             row_taps=int(kernel.shape[3]),
-            tap_words=words * int(kernel.shape[1]) * groups // folding.ports,
+            tap_words=words * int(kernel.shape[1]) * groups // folding.events.word_step,
             position_words=words * groups,
         ),
         spatial=not flat,
         folding=folding,
+        value_bits=facts.value_bits(source.name),
     )
 
 
@@ -106,7 +119,8 @@ def _result(wiring: Wiring, name: str, lanes: int) -> Stream:
 
 
 def _connect(draft: Draft, wiring: Wiring, layout: _Layout, source: Stream, result: Stream) -> None:
-    name, tables, ports = layout.node.name, layout.tables, layout.folding.ports
+    name, tables, folding = layout.node.name, layout.tables, layout.folding
+    weights = layout.weights()
     words = tables.positions * layout.channels // source.lanes
     static = wiring.facts.is_static(wiring.facts.sources[name][0].name)
     first = wiring.facts.sources[name][0].name == wiring.facts.input.name
@@ -121,7 +135,9 @@ def _connect(draft: Draft, wiring: Wiring, layout: _Layout, source: Stream, resu
                     "Input words",
                     InLanes=source.lanes,
                     ValueBits=source.bits,
-                    Ports=ports,
+                    FieldValues=folding.events.field_values,
+                    Banks=folding.events.banks,
+                    Ports=folding.events.ports,
                     InGroups=layout.channels // source.lanes,
                     Columns=tables.columns.size,
                     Rows=tables.rows.size,
@@ -130,20 +146,20 @@ def _connect(draft: Draft, wiring: Wiring, layout: _Layout, source: Stream, resu
                 _rule_section(layout),
                 Section.of(
                     "Weights and currents",
-                    WeightBits=layout.node.weight_bits,
-                    WeightDepth=tables.weight_depth,
-                    WeightPrefix=text(f"mem/{name}_weights_"),
-                    Lanes=layout.folding.lanes,
+                    **_weight_values(name, weights),
+                    Lanes=folding.lanes,
                     OutLanes=result.lanes,
                     Groups=layout.words,
                     Depth=tables.depth,
                     CurrentBits=result.bits,
+                    Buffers=folding.buffers,
                     Repeats=wiring.facts.graph.time_steps if static else 1,
                 ),
             ),
             ports=(*source.ports("s_axis"), *result.ports("m_axis"), Port("busy_o", busy(name))),
         )
     )
+    _store_weights(wiring, name, weights)
     _store(wiring, layout, source, result, depth)
 
 
@@ -187,25 +203,37 @@ def store_tables(wiring: Wiring, tables: Tables, name: str) -> None:
 
 def _store(wiring: Wiring, layout: _Layout, source: Stream, result: Stream, depth: int) -> None:
     name, tables, folding = layout.node.name, layout.tables, layout.folding
-    bits = layout.node.weight_bits
-    for port in range(folding.ports):
-        words = port_weights(
-            layout.kernel,
-            groups=layout.groups,
-            lanes=folding.lanes,
-            ports=folding.ports,
-            port=port,
-        )
-        wiring.memories.append((f"mem/{name}_weights_{port}.mem", rows_file(words, bits)))
-        wiring.store(name, "weights", words.shape[0], folding.lanes * bits)
     wiring.store(name, "events", depth, source.width)
-    wiring.store(name, "currents", tables.depth, folding.lanes * result.bits)
+    for _ in range(folding.buffers):
+        wiring.store(name, "currents", tables.depth, folding.lanes * result.bits)
     if layout.spatial:
         store_tables(wiring, tables, name)
     if layout.groups > 1:
         content = offset_file(layout.channels, layout.groups, layout.words, tables.depth)
         wiring.memories.append((f"mem/{name}_channels.mem", content))
         wiring.store(name, "tables", layout.channels, address_bits(tables.depth))
+
+
+def _weight_values(name: str, weights: WeightMemories) -> dict[str, int | str]:
+    values: dict[str, int | str] = {
+        "WeightBits": weights.bits,
+        "WeightDepth": weights.depth,
+        "WeightPrefix": text(f"mem/{name}_weights_"),
+    }
+    if weights.lookups:
+        values["Lookups"] = len(weights.lookups[0])
+        values["LookupPrefix"] = text(f"mem/{name}_lookup_")
+    return values
+
+
+def _store_weights(wiring: Wiring, name: str, weights: WeightMemories) -> None:
+    for bank, words in enumerate(weights.words):
+        wiring.memories.append((f"mem/{name}_weights_{bank}.mem", rows_file(words, weights.bits)))
+        wiring.store(name, "weights", words.shape[0], words.shape[1] * weights.bits)
+    for bank, rows in enumerate(weights.lookups):
+        content = memory_file(rows.tolist(), weights.row_bits)
+        wiring.memories.append((f"mem/{name}_lookup_{bank}.mem", content))
+        wiring.store(name, "tables", len(rows), weights.row_bits)
 
 
 def _summary(wiring: Wiring, layout: _Layout, result: Stream) -> tuple[str, ...]:
@@ -216,14 +244,21 @@ def _summary(wiring: Wiring, layout: _Layout, result: Stream) -> tuple[str, ...]
     shape = "x".join(map(str, facts.shapes[node.name]))
     visits = f"{layout.words} per tap of" if layout.spatial else f"{layout.words} for"
     static = facts.is_static(source.name)
-    event = "a set bit of the input, once per inference" if static else "an event"
+    what = "a field" if layout.folding.events.field_values else "a set bit"
+    event = f"{what} of the input, once per inference" if static else "an event"
     return (
         f"{_what(node)}{pool}; output {shape}",
         f"weights {node.weight_bits} bits, currents {result.bits}, signed integers",
-        f"per clock: events {layout.folding.ports}, weights added per event {layout.folding.lanes}",
+        f"per clock: events {layout.folding.events.ports}, weights added per event "
+        f"{layout.folding.lanes}" + _field_text(layout),
         f"clocks: {visits} {event}; {layout.tables.depth * layout.folding.lanes // result.lanes} "
         "per time step for the currents",
     )
+
+
+def _field_text(layout: _Layout) -> str:
+    values = layout.folding.events.field_values
+    return f"; an event is a field of {values} value(s) that is not 0" if values else ""
 
 
 def pair_text(pair: tuple[int, int]) -> str:
@@ -249,7 +284,7 @@ def _view(layout: _Layout, result: Stream) -> SynapseView:
         kind="conv2d" if isinstance(layout.node, Conv2d) else "dense",
         engine="event",
         lanes=layout.folding.lanes,
-        event_ports=layout.folding.ports,
+        event_ports=layout.folding.events.ports,
         weight_bits=layout.node.weight_bits,
         weights=int(layout.node.weight.size),
         current_bits=result.bits,

@@ -54,12 +54,19 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One instance of a library module."""
+    """One instance of a library module, or of one that is generated beside the top."""
 
     module: str
     name: str
-    sections: tuple[Section, ...]
+    sections: tuple[Section, ...] = ()
     ports: tuple[Port, ...]
+    resets: bool = True  # whether it has a reset
+
+    @property
+    def connections(self) -> tuple[Port, ...]:
+        """All ports: clock and reset, and what tells instances apart."""
+        reset = (Port("rst_ni", "rst_ni"),) if self.resets else ()
+        return (Port("clk_i", "clk_i"), *reset, *self.ports)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +180,7 @@ class Design:
     probes: tuple[ProbeView, ...]
     layers: tuple[LayerView, ...]
     readout: ReadoutView
+    modules: tuple[tuple[str, str], ...]  # generated beside the top, Verilog by name
     memories: tuple[tuple[str, str], ...]  # files by path
     storages: tuple[Storage, ...]
     notes: tuple[str, ...]  # what a user should know about the folding

@@ -9,6 +9,7 @@ from spikeloom.codegen._facts import Facts, Reader
 from spikeloom.codegen._fold import Folder
 from spikeloom.codegen._literals import joined, sized
 from spikeloom.codegen._stream import Stream
+from spikeloom.codegen._unrolled import Fabric
 from spikeloom.codegen._views import Block, Instance, Port, Section, Storage, Wire
 from spikeloom.ir import Conv2d, Delay, Dense, MaxPool2d, Product, SumPool2d, TokenMix
 
@@ -49,7 +50,10 @@ class Wiring:
 
     facts: Facts
     folder: Folder
+    fabric: Fabric
+    clock_mhz: float
     blocks: list[Block] = field(default_factory=list)
+    modules: list[tuple[str, str]] = field(default_factory=list)
     memories: list[tuple[str, str]] = field(default_factory=list)
     storages: list[Storage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from spikeloom.hdl_templates._load import environment, library_modules, library_names
+from spikeloom.hdl_templates._load import environment, library_modules, taken_names
 
-__all__ = ["environment", "library_modules", "library_names"]
+__all__ = ["environment", "library_modules", "taken_names"]

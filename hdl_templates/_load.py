@@ -27,7 +27,8 @@ def library_modules(names: tuple[str, ...]) -> dict[str, str]:
     return {f"{name}.v": (folder / f"{name}.v").read_text("utf-8") for name in names}
 
 
-def library_names() -> frozenset[str]:
-    """Return the names of all hand-written modules, those of the serial port included."""
+def taken_names() -> frozenset[str]:
+    """Return names that no generated module may have: the library, and a board's top module."""
     folder = files("spikeloom.hdl_templates") / "verilog"
-    return frozenset(file.name.removesuffix(".v") for file in folder.iterdir())
+    library = (file.name.removesuffix(".v") for file in folder.iterdir())
+    return frozenset((*library, "spikeloom_board_top"))

@@ -115,6 +115,7 @@ class Builder:
         source = self.flows[layer.source]
         common: dict[str, Any] = {
             "weight_bits": layer.weight_bits,
+            "weight_step": layer.weight_step,
             "quantiser": _quantiser(layer),
             "input_max": source.largest,
             "input_steps": source.steps,

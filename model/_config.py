@@ -73,10 +73,14 @@ class TrainConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerHardware:
-    """Parallelism of one layer in hardware; None leaves the choice to the generator."""
+    """Engine and parallelism of one layer in hardware; None leaves the choice to the generator."""
 
+    engine: Literal["event", "unrolled"] | None = None
     lanes: Annotated[int, Between(1, 65536)] | None = None
     event_ports: Annotated[int, Between(1, 64)] | None = None
+    event_field: Annotated[int, Between(1, 64)] | None = None
+    weight_banks: Annotated[int, Between(1, 64)] | None = None
+    current_buffers: Annotated[int, Between(1, 2)] | None = None
     neuron_lanes: Annotated[int, Between(1, 65536)] | None = None
 
 
@@ -86,10 +90,12 @@ class HardwareConfig:
 
     Attributes:
         input_lanes: Input values per beat of the input stream.
+        clock_mhz: Clock that the pipelines of unrolled layers are cut for.
         layers: Settings by name of a layer.
     """
 
     input_lanes: Annotated[int, Between(1, 4096)] | None = None
+    clock_mhz: Annotated[float, Between(1.0, 2000.0)] | None = None
     layers: dict[str, LayerHardware] = field(default_factory=dict)
 
 

@@ -14,6 +14,7 @@ Side = Annotated[int, Between(1, 64)]
 Padding = Annotated[int, Between(0, 32)]
 Size = Annotated[int, Between(1, 65536)]
 Bits = Annotated[int, Between(2, 8)]
+WeightStep = Annotated[float, Between(0.01, 10.0)]
 Fraction = Annotated[float, Between(0.0, 1.0)]
 
 
@@ -57,7 +58,9 @@ class DenseLayer:
     """Every input to every one of `features` neurons.
 
     As in every layer, an empty `name` stands for the kind and the position,
-    and an empty `source` for the layer before (the first: "input").
+    and an empty `source` for the layer before (the first: "input").  `weight_step`
+    is the distance of two weights in root mean squares of all weights, by default that
+    which suits a normal distribution; a larger one leaves more weights zero.
     """
 
     kind: Literal["dense"] = "dense"
@@ -65,6 +68,7 @@ class DenseLayer:
     source: str = ""
     features: Size
     weight_bits: Bits = 4
+    weight_step: WeightStep | None = None
     batch_norm: bool = False
     neuron: NeuronConfig = field(default_factory=NeuronConfig)
 
@@ -83,6 +87,7 @@ class ConvLayer:
     dilation: tuple[Side, Side] = (1, 1)
     groups: Annotated[int, Between(1, 4096)] = 1
     weight_bits: Bits = 4
+    weight_step: WeightStep | None = None
     batch_norm: bool = False
     neuron: NeuronConfig = field(default_factory=NeuronConfig)
 
@@ -100,6 +105,7 @@ class MixLayer:
     source: str = ""
     axis: Literal["rows", "columns", "tokens"]
     weight_bits: Bits = 4
+    weight_step: WeightStep | None = None
     batch_norm: bool = False
     neuron: NeuronConfig = field(default_factory=NeuronConfig)
 

@@ -53,17 +53,18 @@ class _Codes(torch.autograd.Function):
 class RoundedWeights(nn.Module):
     """The tensor quantiser: weights to `codes * scale`, with `|codes| < 2**(bits-1)`.
 
-    The scale is the root mean square of the weights times the step that suits
-    a normal distribution, per output channel or for the whole tensor.
+    The scale is the root mean square of the weights times `step`, by default the one
+    that suits a normal distribution, per output channel or for the whole tensor.
+    Weights of less than half a step are zero.
     """
 
     bits: Tensor
     zero_point: Tensor
 
-    def __init__(self, bit_width: int, per_channel: bool) -> None:
+    def __init__(self, bit_width: int, per_channel: bool, step: float | None = None) -> None:
         super().__init__()
         self.limit = 2 ** (bit_width - 1) - 1
-        self._step = STEPS[bit_width]
+        self._step = STEPS[bit_width] if step is None else step
         self._per_channel = per_channel
         self.register_buffer("bits", torch.tensor(float(bit_width)), persistent=False)
         self.register_buffer("zero_point", torch.tensor(0.0), persistent=False)
@@ -128,6 +129,7 @@ class RoundedWeightQuant(ExtendedInjector):  # type: ignore[misc]  # Brevitas ha
     narrow_range = True
     bit_width = 4
     per_channel = False
+    step = None
 
 
 class RoundedChannelWeightQuant(RoundedWeightQuant):

@@ -147,6 +147,7 @@ class DenseSynapse(Synapse):
         outputs: int,
         *,
         weight_bits: int,
+        weight_step: float | None = None,
         quantiser: type = RoundedWeightQuant,
         input_max: int = 1,
         input_steps: int | None = None,
@@ -154,7 +155,7 @@ class DenseSynapse(Synapse):
     ) -> None:
         super().__init__(
             name,
-            _linear(inputs, outputs, weight_bits, quantiser),
+            _linear(inputs, outputs, weight_bits, weight_step, quantiser),
             weight_bits=weight_bits,
             input_max=input_max,
             input_steps=input_steps,
@@ -181,6 +182,7 @@ class ConvSynapse(Synapse):
         dilation: tuple[int, int] = (1, 1),
         groups: int = 1,
         weight_bits: int,
+        weight_step: float | None = None,
         quantiser: type = RoundedWeightQuant,
         input_max: int = 1,
         input_steps: int | None = None,
@@ -194,6 +196,7 @@ class ConvSynapse(Synapse):
             bias=False,
             weight_quant=quantiser,
             weight_bit_width=weight_bits,
+            **_given(weight_step),
         )
         super().__init__(
             name,
@@ -235,6 +238,7 @@ class MixSynapse(Synapse):
         sides: tuple[int, int],
         *,
         weight_bits: int,
+        weight_step: float | None = None,
         quantiser: type = RoundedWeightQuant,
         input_max: int = 1,
         input_steps: int | None = None,
@@ -244,7 +248,7 @@ class MixSynapse(Synapse):
         count = {MixAxis.ROWS: height, MixAxis.COLUMNS: width, MixAxis.TOKENS: height * width}
         super().__init__(
             name,
-            _linear(count[axis], count[axis], weight_bits, quantiser),
+            _linear(count[axis], count[axis], weight_bits, weight_step, quantiser),
             weight_bits=weight_bits,
             input_max=input_max,
             input_steps=input_steps,
@@ -283,10 +287,22 @@ class MixSynapse(Synapse):
                 return values.view(1, *shape[1:])
 
 
-def _linear(inputs: int, outputs: int, weight_bits: int, quantiser: type) -> nn.Module:
+def _linear(
+    inputs: int, outputs: int, weight_bits: int, weight_step: float | None, quantiser: type
+) -> nn.Module:
     return cast(
         "nn.Module",
         qnn.QuantLinear(
-            inputs, outputs, bias=False, weight_quant=quantiser, weight_bit_width=weight_bits
+            inputs,
+            outputs,
+            bias=False,
+            weight_quant=quantiser,
+            weight_bit_width=weight_bits,
+            **_given(weight_step),
         ),
     )
+
+
+def _given(weight_step: float | None) -> dict[str, float]:
+    """The step as Brevitas takes it; other quantisers than ours have none."""
+    return {} if weight_step is None else {"weight_step": weight_step}

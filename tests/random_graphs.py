@@ -151,6 +151,8 @@ def random_options(graph: Graph, seed: int) -> BuildOptions:
     for node in graph.nodes:
         if isinstance(node, Neurons) and sketch.chance(0.3) and not _feeds(graph, node.source):
             layers[node.name] = LayerOptions(neuron_lanes=sketch.divisor(shapes[node.name][0]))
+        elif isinstance(node, Dense) and sketch.chance(0.25):
+            layers[node.name] = LayerOptions(engine="unrolled")
         elif isinstance(node, Dense | Conv2d | Product) and sketch.chance(0.5):
             heads = node.heads if isinstance(node, Product) else getattr(node, "groups", 1)
             layers[node.name] = LayerOptions(lanes=sketch.divisor(shapes[node.name][0] // heads))
@@ -159,7 +161,11 @@ def random_options(graph: Graph, seed: int) -> BuildOptions:
     first = graph.nodes[0]
     assert isinstance(first, Input)
     lanes = sketch.divisor(first.shape[0])
-    return BuildOptions(layers=layers, input_lanes=lanes if sketch.chance(0.5) else None)
+    return BuildOptions(
+        layers=layers,
+        input_lanes=lanes if sketch.chance(0.5) else None,
+        clock_mhz=float(sketch.integer(50, 400)),
+    )
 
 
 def _feeds(graph: Graph, name: str) -> bool:

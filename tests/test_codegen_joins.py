@@ -174,7 +174,9 @@ def test_events_per_clock_behind_a_group_bound_its_lanes() -> None:
     options = BuildOptions(
         layers={"a": LayerOptions(neuron_lanes=4), "last": LayerOptions(event_ports=6)}
     )
-    with pytest.raises(BuildError, match="a multiple of 6, the events per clock behind it"):
+    with pytest.raises(
+        BuildError, match="a multiple of 6, for the weight banks and fields behind it"
+    ):
         lower(finished(nodes, 12 * 36, source="a"), options)
 
 
@@ -198,7 +200,7 @@ def test_a_layer_of_several_synapses_is_folded_by_their_names() -> None:
         neurons("a", "sum"),
     ]
     graph = finished(nodes, 144, source="a")
-    with pytest.raises(BuildError, match="layer 'a' has 2 synapses; give lanes and event_ports to"):
+    with pytest.raises(BuildError, match="layer 'a' has 2 synapses; give all but neuron_lanes to"):
         lower(graph, BuildOptions(layers={"a": LayerOptions(lanes=2)}))
     with pytest.raises(BuildError, match="synapse 'left' has no neurons; give neuron_lanes to"):
         lower(graph, BuildOptions(layers={"left": LayerOptions(neuron_lanes=2)}))

@@ -137,8 +137,32 @@ def test_the_queue_of_an_inner_layer_holds_a_whole_time_step() -> None:
                     "last": LayerOptions(event_ports=2),
                 }
             ),
-            "layer 'first': neuron_lanes must divide 4 (a multiple of 2, the events per clock "
-            "behind it): 2 or 4, not 1",
+            "layer 'first': neuron_lanes must divide 4 (a multiple of 2, for the weight banks "
+            "and fields behind it): 2 or 4, not 1",
+        ),
+        (
+            BuildOptions(layers={"last": LayerOptions(event_ports=8, weight_banks=8)}),
+            "layer 'last': weight_banks must divide the 4 channels in front and be 8 at most: "
+            "1 or 2 or 4, not 8",
+        ),
+        (
+            BuildOptions(layers={"last": LayerOptions(event_ports=4, weight_banks=1)}),
+            "layer 'last': event_ports must be one or two for each of the 1 weight_banks: "
+            "1 or 2, not 4",
+        ),
+        (
+            BuildOptions(layers={"last": LayerOptions(event_field=3)}),
+            "layer 'last': event_field counts values of 1 bit(s), which must divide the 4 channels "
+            "in front and have 8 bits at most: 1 or 2 or 4, not 3",
+        ),
+        (
+            BuildOptions(layers={"last": LayerOptions(event_field=4, event_ports=2)}),
+            "layer 'last': event_ports must divide the 1 fields in front and be 8 at most: "
+            "1, not 2",
+        ),
+        (
+            BuildOptions(layers={"last": LayerOptions(current_buffers=3)}),
+            "layer 'last': current_buffers must be 1 or 2 (1 for a product), not 3",
         ),
     ],
 )

@@ -10,10 +10,12 @@ from spikeloom.codegen._geometry import (
     Tables,
     channel_weights,
     convolution_axes,
+    field_sums,
+    in_bank,
     kept_axes,
     mixing_tables,
     mixing_weights,
-    port_weights,
+    weight_rows,
 )
 from spikeloom.codegen._rule import Axis, Reach, Window, kept_axis, mixing_axis, sliding_axis
 from spikeloom.ir import Conv2d, MixAxis, TokenMix
@@ -84,10 +86,8 @@ def test_every_weight_stands_in_one_word_of_its_port(ports: int, groups: int) ->
     rng = np.random.default_rng(ports)
     inputs, lanes, words = 8 // groups, 3, 6 // groups // 3
     weight = rng.permutation(6 * inputs * 3 * 2).reshape(6, inputs, 3, 2)
-    memories = [
-        port_weights(weight, groups=groups, lanes=lanes, ports=ports, port=port)
-        for port in range(ports)
-    ]
+    rows = weight_rows(weight, groups=groups, lanes=lanes)
+    memories = [in_bank(rows, banks=ports, bank=port) for port in range(ports)]
     assert all(memory.shape == (3 * 2 * words * 8 // ports, lanes) for memory in memories)
     for out, channel, row, column in np.ndindex(*weight.shape):
         group, output = divmod(out, 6 // groups)
@@ -95,6 +95,24 @@ def test_every_weight_stands_in_one_word_of_its_port(ports: int, groups: int) ->
         source = group * inputs + channel
         address = ((row * 2 + column) * words + word) * (8 // ports) + source // ports
         assert memories[source % ports][address, lane] == weight[out, channel, row, column]
+
+
+@pytest.mark.parametrize(("values", "value_bits", "banks"), [(2, 1, 1), (4, 1, 2), (2, 3, 3)])
+def test_a_word_of_a_field_is_what_its_bits_select(
+    values: int, value_bits: int, banks: int
+) -> None:
+    rng = np.random.default_rng(values)
+    channels, lanes = values * banks * 2, 3
+    rows = rng.integers(-8, 8, (5, channels, lanes))
+    codes = 1 << (values * value_bits)
+    sums = field_sums(rows, values=values, value_bits=value_bits)
+    memories = [in_bank(sums, banks=banks, bank=bank, codes=codes) for bank in range(banks)]
+    for _ in range(200):
+        held = rng.integers(0, 1 << value_bits, values)
+        row, field = rng.integers(5), rng.integers(2 * banks)
+        code = sum(int(value) << (place * value_bits) for place, value in enumerate(held))
+        word = memories[field % banks][(row * 2 + field // banks) * codes + code]
+        assert (word == held @ rows[row, field * values : (field + 1) * values]).all()
 
 
 def visits(tables: Tables, y: int, x: int) -> Iterator[tuple[int, int]]:

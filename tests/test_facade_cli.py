@@ -120,6 +120,19 @@ def test_build_shows_a_table(tiny_graph: Graph, tmp_path: Path) -> None:
     assert "next: spikeloom verify" in result.stdout
 
 
+def test_build_takes_an_engine_and_its_clock(tiny_graph: Graph, tmp_path: Path) -> None:
+    save_graph(tiny_graph, tmp_path / "graph")
+    choice = ("--engine", "hidden=unrolled", "--clock-mhz", "250")
+    result = call("build", tmp_path / "graph", "--out", tmp_path / "out", *choice)
+    assert result.exit_code == 0, result.stderr
+    assert "dense, unrolled" in result.stdout
+    assert "for 250 MHz" in result.stderr
+    top = (tmp_path / "out" / "rtl" / "spikeloom_tiny.v").read_text()
+    assert "spikeloom_neuron_array" in top
+    wrong = call("build", tmp_path / "graph", "--out", tmp_path / "no", "--engine", "hidden=fast")
+    check_user_error(wrong, "--engine must be LAYER=ENGINE with event or unrolled")
+
+
 def check_user_error(result: Result, message: str) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""

@@ -13,12 +13,31 @@ from spikeloom.ir import ConfigError, Graph
 
 def test_assignments_become_options_by_layer() -> None:
     knobs = {"lanes": ["hidden=16", "output=2"], "event_ports": ["hidden=4"]}
-    options = parse_options(knobs, input_lanes=8)
+    options = parse_options(knobs, input_lanes=8, clock_mhz=125.0)
     assert options.layers == {
         "hidden": LayerOptions(lanes=16, event_ports=4),
         "output": LayerOptions(lanes=2),
     }
     assert options.input_lanes == 8
+    assert options.clock_mhz == 125.0
+
+
+def test_an_engine_is_a_word() -> None:
+    options = parse_options({"engine": ["hidden=unrolled", "output=event"]})
+    assert options.layers == {
+        "hidden": LayerOptions(engine="unrolled"),
+        "output": LayerOptions(engine="event"),
+    }
+
+
+@pytest.mark.parametrize("text", ["hidden", "hidden=", "=unrolled", "hidden=4", "hidden=Event"])
+def test_another_engine_is_refused(text: str) -> None:
+    message = (
+        r"^--engine must be LAYER=ENGINE with event or unrolled, such as hidden=unrolled, "
+        rf"not '{text}'$"
+    )
+    with pytest.raises(ConfigError, match=message):
+        parse_options({"engine": [text]})
 
 
 @pytest.mark.parametrize("text", ["hidden", "hidden=", "=4", "hidden=x", "hidden=-1", "hidden=0"])
@@ -42,6 +61,31 @@ def test_pinned_options_win_over_defaults_knob_by_knob() -> None:
         "b": LayerOptions(neuron_lanes=5),
     }
     assert merged.input_lanes == 3
+
+
+@pytest.mark.parametrize(("pinned", "merged"), [(None, 90.0), (150.0, 150.0)])
+def test_a_pinned_clock_wins_as_well(pinned: float | None, merged: float) -> None:
+    found = merge_options(BuildOptions(clock_mhz=pinned), BuildOptions(clock_mhz=90.0))
+    assert found.clock_mhz == merged
+
+
+@pytest.mark.parametrize(
+    ("pinned", "default", "merged"),
+    [
+        ({"engine": "unrolled"}, {"lanes": 8}, {"engine": "unrolled"}),
+        ({"engine": "event"}, {"engine": "unrolled"}, {"engine": "event"}),
+        ({"engine": "event"}, {"lanes": 8}, {"engine": "event", "lanes": 8}),
+        ({}, {"engine": "unrolled"}, {"engine": "unrolled"}),
+    ],
+)
+def test_a_folding_for_another_engine_is_left_out(
+    pinned: dict[str, str], default: dict[str, str | int], merged: dict[str, str | int]
+) -> None:
+    options, defaults, wanted = (
+        BuildOptions(layers={"a": LayerOptions(**knobs)})  # type: ignore[arg-type]  # of a test
+        for knobs in (pinned, default, merged)
+    )
+    assert merge_options(options, defaults) == wanted
 
 
 def test_unknown_layer_is_refused_with_the_nearest(tiny_graph: Graph) -> None:
@@ -76,10 +120,17 @@ def write_config(folder: Path, text: str) -> Path:
 
 
 def test_hardware_table_of_a_run_gives_defaults(tmp_path: Path) -> None:
-    text = "[hardware]\ninput_lanes = 7\n[hardware.layers.hidden]\nlanes = 16\nevent_ports = 2\n"
+    text = (
+        "[hardware]\ninput_lanes = 7\nclock_mhz = 62.5\n"
+        "[hardware.layers.hidden]\nlanes = 16\nevent_ports = 2\n"
+        "[hardware.layers.last]\nengine = 'unrolled'\n"
+    )
     options = options_of_run(write_config(tmp_path, text))
-    assert options.layers == {"hidden": LayerOptions(lanes=16, event_ports=2)}
-    assert options.input_lanes == 7
+    assert options.layers == {
+        "hidden": LayerOptions(lanes=16, event_ports=2),
+        "last": LayerOptions(engine="unrolled"),
+    }
+    assert (options.input_lanes, options.clock_mhz) == (7, 62.5)
 
 
 @pytest.mark.parametrize("text", ["", "[hardware]\n", "name = 'x'\n"])
@@ -108,6 +159,18 @@ def test_folder_without_configuration_pins_nothing(tmp_path: Path) -> None:
         (
             "[hardware.layers.a]\nlane = 3",
             r"key of \[hardware.layers.a\] 'lane' is unknown; did you mean 'lanes'\?$",
+        ),
+        (
+            "[hardware]\nclock_mhz = 0",
+            "hardware.clock_mhz must be a number of MHz above 0, not 0$",
+        ),
+        (
+            "[hardware]\nclock_mhz = '100'",
+            "hardware.clock_mhz must be a number of MHz above 0, not '100'$",
+        ),
+        (
+            "[hardware.layers.a]\nengine = 'unroled'",
+            "hardware.layers.a.engine must be event or unrolled, not 'unroled'$",
         ),
         (
             "[hardware.layers.a]\nlanes = true",

@@ -67,7 +67,7 @@ def test_notes_say_what_memory_and_energy_leave_out(out: Path) -> None:
     console.print(of_report(report))
     shown = console.export_text()
     assert "neuron updates are not counted" in shown
-    assert "Memory bits: weights and membranes; queues and tables are within LUT" in shown
+    assert "Memory bits: weights and membranes; queues, tables and weights that are" in shown
 
 
 def test_verification_adds_cycles(out: Path) -> None:

@@ -58,8 +58,10 @@ learning_rate = 1
 
 [hardware]
 input_lanes = 8
+clock_mhz = 120
 
 [hardware.layers.first]
+engine = "event"
 lanes = 4
 """
 
@@ -84,7 +86,11 @@ def test_file_becomes_frozen_dataclasses() -> None:
             ),
         ),
         train=TrainConfig(epochs=3, learning_rate=1.0),
-        hardware=HardwareConfig(input_lanes=8, layers={"first": LayerHardware(lanes=4)}),
+        hardware=HardwareConfig(
+            input_lanes=8,
+            clock_mhz=120.0,
+            layers={"first": LayerHardware(engine="event", lanes=4)},
+        ),
     )
 
 
@@ -163,6 +169,11 @@ def test_every_problem_is_listed_with_its_place_and_the_nearest_name() -> None:
             "features = 10",
             'features = 10\nname = "first_synapse"',
             r"the name 'first_synapse' is that of another layer's synapse; rename it",
+        ),
+        (
+            "features = 10",
+            "features = 10\nweight_step = 0.0",
+            r"network\.layers\[2\]\.weight_step must be 0\.01 to 10, not 0\.0",
         ),
         ("features = 10", "features = 9", r"network\.layers\[2\]\.features must be 10, the number"),
         (

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from random_events import with_random_events
 from random_graphs import random_graph, random_options
 
 import spikeloom
@@ -25,7 +26,8 @@ def test_random_network_is_bit_exact(
 ) -> None:
     need("verilator")
     graph = random_graph(seed)
-    out = spikeloom.build(graph, tmp_path / "out", options=random_options(graph, seed))
+    options = with_random_events(graph, random_options(graph, seed), seed)
+    out = spikeloom.build(graph, tmp_path / "out", options=options)
     design = load_manifest(out)
     assert lint(design.sources, top=design.top, cwd=out) == []
     result = verify(out, probe=True)

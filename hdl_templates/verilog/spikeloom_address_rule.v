@@ -37,7 +37,7 @@ module spikeloom_address_rule #(
     parameter RowBits = 1,  // bits of a row number
     parameter ColumnBits = 1,  // bits of a column number
     parameter ChannelBits = 1,  // bits of a channel number within its port
-    parameter PlaneBits = 1,  // bits of a bit plane number
+    parameter CodeBits = 1,  // bits of the code of an event
     parameter Spatial = 0,  // 0: a dense synapse, no tables
     parameter Groups = 1,  // words of output channels per position
     parameter GroupStep = 1,  // weight address from one group to the next
@@ -66,7 +66,7 @@ module spikeloom_address_rule #(
     input  wire [       ColumnBits-1:0] s_column_i,
     input  wire [            Ports-1:0] s_event_i,
     input  wire [Ports*ChannelBits-1:0] s_channel_i,
-    input  wire [  Ports*PlaneBits-1:0] s_plane_i,
+    input  wire [   Ports*CodeBits-1:0] s_code_i,
     // Visits; they never wait, hold_i stops the next ones
     input  wire                         hold_i,
     output wire                         m_valid_o,
@@ -76,7 +76,7 @@ module spikeloom_address_rule #(
     output wire [       OutputBits-1:0] m_output_o,
     output wire [            Ports-1:0] m_event_o,
     output wire [Ports*ChannelBits-1:0] m_channel_o,
-    output wire [  Ports*PlaneBits-1:0] m_plane_o
+    output wire [   Ports*CodeBits-1:0] m_code_o
 );
 
   generate
@@ -98,7 +98,7 @@ module spikeloom_address_rule #(
   reg                         event_last_q;
   reg [            Ports-1:0] event_q;
   reg [Ports*ChannelBits-1:0] event_channel_q;
-  reg [  Ports*PlaneBits-1:0] event_plane_q;
+  reg [   Ports*CodeBits-1:0] event_code_q;
   wire                        event_taken;
   wire                        accept = !event_valid_q || event_taken;
 
@@ -109,7 +109,7 @@ module spikeloom_address_rule #(
       event_last_q <= s_last_i;
       event_q <= s_event_i;
       event_channel_q <= s_channel_i;
-      event_plane_q <= s_plane_i;
+      event_code_q <= s_code_i;
     end
     if (!rst_ni) event_valid_q <= 1'b0;
     else if (accept) event_valid_q <= s_valid_i;
@@ -192,7 +192,7 @@ module spikeloom_address_rule #(
   reg                         loop_last_q;
   reg [            Ports-1:0] loop_event_q;
   reg [Ports*ChannelBits-1:0] loop_channel_q;
-  reg [  Ports*PlaneBits-1:0] loop_plane_q;
+  reg [   Ports*CodeBits-1:0] loop_code_q;
   reg [       WeightBits-1:0] weight_q;
   reg [       OutputBits-1:0] output_q;
   reg [        GroupBits-1:0] group_q;
@@ -211,7 +211,7 @@ module spikeloom_address_rule #(
   assign m_output_o  = output_q;
   assign m_event_o   = loop_event_q;
   assign m_channel_o = loop_channel_q;
-  assign m_plane_o   = loop_plane_q;
+  assign m_code_o   = loop_code_q;
 
   always @(posedge clk_i) begin
     if (load) begin
@@ -219,7 +219,7 @@ module spikeloom_address_rule #(
       loop_last_q <= event_last_q;
       loop_event_q <= event_q;
       loop_channel_q <= event_channel_q;
-      loop_plane_q <= event_plane_q;
+      loop_code_q <= event_code_q;
     end
     // An event that reaches nothing and ends no step is forgotten here.
     if (!rst_ni) loop_valid_q <= 1'b0;

@@ -23,7 +23,8 @@
 //             and 2 have unsigned values. Sums wrap.
 // Cycles      Per time step: the sum over the words (mode 0: and their planes
 //             that are not empty) of the taps, at least 1, plus the sweep of
-//             the outputs, plus a constant.
+//             the outputs, plus a constant. With 2 Buffers the sweep overlaps with
+//             the visits of the next step.
 // Stalls      Any stall on either stream is legal and changes no result.
 
 `default_nettype none
@@ -53,6 +54,7 @@ module spikeloom_channelwise #(
     // Results
     parameter OutLanes = 4,  // results in an output beat; divides Lanes
     parameter Depth = 1,  // words of results
+    parameter Buffers = 1,  // 2: a step is added up while the one before it leaves
     parameter CurrentBits = 8,  // bits of a result
     parameter Repeats = 1  // times that the results of one step are sent
 ) (
@@ -228,16 +230,12 @@ module spikeloom_channelwise #(
   wire [DataBits-1:0] visit_data;
   wire [GroupBits-1:0] visit_group;
   wire [PlaneBits-1:0] visit_plane;
-  // The last visit is still on its way to the accumulator's hold in the clock
-  // after it was issued.
-  reg visit_last_q;
-
   // What the rule calls a channel it passes on unseen.
   spikeloom_address_rule #(
       .RowBits(RowBits),
       .ColumnBits(ColumnBits),
       .ChannelBits(DataBits + GroupBits),
-      .PlaneBits(PlaneBits),
+      .CodeBits(PlaneBits),
       .Spatial(1),
       .Rows(Rows),
       .Columns(Columns),
@@ -260,8 +258,8 @@ module spikeloom_channelwise #(
       .s_column_i(event_column),
       .s_event_i(event_any),
       .s_channel_i({event_data, event_group}),
-      .s_plane_i(event_plane),
-      .hold_i(hold || visit_last_q),
+      .s_code_i(event_plane),
+      .hold_i(hold),
       .m_valid_o(visit_valid),
       .m_visit_o(visit),
       .m_last_o(visit_last),
@@ -269,7 +267,7 @@ module spikeloom_channelwise #(
       .m_output_o(visit_output),
       .m_event_o(visit_any),
       .m_channel_o({visit_data, visit_group}),
-      .m_plane_o(visit_plane)
+      .m_code_o(visit_plane)
   );
 
   wire unused_any = &{1'b0, visit_any};  // every visit has an event
@@ -278,6 +276,7 @@ module spikeloom_channelwise #(
 
   reg visit_valid_q;
   reg visit_q;
+  reg visit_last_q;
   reg [AddressBits-1:0] visit_output_q;
   reg [DataBits-1:0] data_1_q;
   reg [DataBits-1:0] data_2_q;
@@ -376,11 +375,13 @@ module spikeloom_channelwise #(
       .CurrentBits(SumBits),
       .AddendBits(AddendBits),
       .Depth(Depth),
+      .Buffers(Buffers),
       .Repeats(Repeats),
       .Maximum((Mode == 2) ? 1 : 0)
   ) u_accumulator (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
+      .close_i(visit_valid && visit_last),
       .valid_i(visit_valid_q),
       .visit_i(visit_q),
       .last_i(visit_last_q),

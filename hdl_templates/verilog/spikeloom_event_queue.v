@@ -6,16 +6,25 @@
 // Function    A word holds Lanes neighbouring channels of one position, each a
 //             value of ValueBits bits (1: a spike). Of the words that are not
 //             all zero (spikeloom_word_queue drops the others, and knows the
-//             positions) every set bit becomes an event: its channel, its bit
-//             plane (the weight counts 2^plane times) and its position.
-// Ports       Channel c belongs to port c mod Ports. An output beat carries at
-//             most one event per port, all of one position; channel_o is
-//             c / Ports, the row in the weight memory of that port.
+//             positions) every set bit becomes an event: its channel, its
+//             position, and as its code the bit plane (the weight counts
+//             2^plane times).
+// Fields      With FieldValues above 0 an event is a field of so many
+//             neighbouring channels that are not all zero, and its code are the
+//             bits of the field: fewer events, which select sums of weights.
+// Banks       Channel (or field) c belongs to bank c mod Banks, which is a
+//             memory behind the queue; channel_o is its row there, c / Banks.
+//             A bank has one port, or two (Ports = 2 * Banks), and sends as
+//             many of its events per clock: with two, the lowest and the highest.
+// Beats       An output beat carries at most one event per port, all of one
+//             position. The code of a port without an event is 0. How many beats
+//             a word makes is counted when it arrives, so that nothing has to
+//             look for the last of its events.
 // Last        m_last_o marks the last beat of a time step. A step whose last
 //             word is silent ends with a beat that carries no event.
-// Capacity    Depth + 1 words, so that a layer in front can deliver a whole
+// Capacity    Depth + 3 words, so that a layer in front can deliver a whole
 //             time step while the step before is still being added up.
-// Latency     4 clocks from a word to its first event.
+// Latency     6 clocks from a word to its first event.
 // Throughput  One word in and one beat out per clock, without bubbles.
 // Reset       Forgets everything and expects the first position.
 
@@ -24,7 +33,9 @@
 module spikeloom_event_queue #(
     parameter Lanes = 4,  // channels in a word
     parameter ValueBits = 1,  // bits of a value, most 16
-    parameter Ports = 1,  // events per clock; divides Lanes
+    parameter FieldValues = 0,  // channels of a field; 0: every set bit is an event
+    parameter Banks = 1,  // memories that the channels or fields are spread over
+    parameter Ports = 1,  // events per clock: Banks, or twice as many
     parameter Groups = 1,  // words per position
     parameter Columns = 1,  // positions along x
     parameter Rows = 1,  // positions along y
@@ -32,8 +43,10 @@ module spikeloom_event_queue #(
     // Derived, not to be set
     parameter RowBits = (Rows > 1) ? $clog2(Rows) : 1,
     parameter ColumnBits = (Columns > 1) ? $clog2(Columns) : 1,
-    parameter ChannelBits = (Groups * Lanes > Ports) ? $clog2(Groups * Lanes / Ports) : 1,
-    parameter PlaneBits = (ValueBits > 1) ? $clog2(ValueBits) : 1
+    parameter Units = (FieldValues > 0) ? Lanes / FieldValues : Lanes,
+    parameter ChannelBits = (Groups * Units > Banks) ? $clog2(Groups * Units / Banks) : 1,
+    parameter PlaneBits = (ValueBits > 1) ? $clog2(ValueBits) : 1,
+    parameter CodeBits = (FieldValues > 0) ? FieldValues * ValueBits : PlaneBits
 ) (
     input  wire                         clk_i,
     input  wire                         rst_ni,
@@ -50,21 +63,118 @@ module spikeloom_event_queue #(
     output wire [       ColumnBits-1:0] m_column_o,
     output wire [            Ports-1:0] m_event_o,    // which ports carry an event
     output wire [Ports*ChannelBits-1:0] m_channel_o,
-    output wire [  Ports*PlaneBits-1:0] m_plane_o
+    output wire [   Ports*CodeBits-1:0] m_code_o
 );
 
   generate
-    if ((Lanes % Ports) != 0) begin : gen_check_ports
-      spikeloom_error_ports_must_divide_lanes u_error ();
+    if ((Units % Banks) != 0) begin : gen_check_banks
+      spikeloom_error_banks_must_divide_channels_or_fields u_error ();
+    end
+    if (Ports != Banks && Ports != 2 * Banks) begin : gen_check_ports
+      spikeloom_error_a_bank_has_one_port_or_two u_error ();
+    end
+    if (FieldValues > 0 && (Lanes % (FieldValues + (FieldValues == 0))) != 0) begin : gen_check_fields
+      spikeloom_error_field_values_must_divide_lanes u_error ();
     end
     if (ValueBits > 16) begin : gen_check_value_bits
       spikeloom_error_value_bits_must_be_16_or_less u_error ();
     end
   endgenerate
 
-  localparam SubLanes = Lanes / Ports;
-  localparam VectorBits = SubLanes * ValueBits;
+  localparam SubUnits = Units / Banks;  // of a word in a bank
+  localparam Planes = (FieldValues > 0) ? 1 : ValueBits;
+  localparam VectorBits = SubUnits * Planes;
+  localparam BankPorts = Ports / Banks;
   localparam WordBits = Lanes * ValueBits;
+  localparam UnitBits = WordBits / Units;
+  localparam CountBits = $clog2(VectorBits + 1);
+  localparam Chunk = 8;  // events that are counted in one clock
+  localparam Chunks = (VectorBits + Chunk - 1) / Chunk;
+  localparam ChunkBits = (CountBits < 4) ? CountBits : 4;
+
+  genvar p, k, b;
+
+  // ---------------------------------------------------------------------------
+  // Arrival: a register for the word, and another one in which parts of it are
+  // counted; the parts are added up on their way into the queue
+  // ---------------------------------------------------------------------------
+  reg  [ WordBits-1:0] word_1_q;
+  reg  [ WordBits-1:0] word_2_q;
+  reg                  valid_1_q;
+  reg                  valid_2_q;
+  reg                  tlast_1_q;
+  reg                  tlast_2_q;
+  reg  [Banks*Chunks*ChunkBits-1:0] counts_1;
+  reg  [Banks*Chunks*ChunkBits-1:0] counts_2_q;
+  wire                 ready_1;
+  wire                 ready_2;
+  wire [Banks*VectorBits-1:0] vectors_1;
+  reg  [CountBits-1:0] count;  // of the bank
+  reg  [CountBits-1:0] beats;  // of the busiest bank
+
+  assign s_axis_tready = !valid_1_q || ready_1;
+  assign ready_1 = !valid_2_q || ready_2;
+
+  generate
+    for (b = 0; b < Banks; b = b + 1) begin : gen_bank
+      // Plane-major: bit plane * SubUnits + k stands for channel (or field) k * Banks + b.
+      for (k = 0; k < SubUnits; k = k + 1) begin : gen_unit
+        wire [UnitBits-1:0] unit = word_1_q[(k*Banks+b)*UnitBits+:UnitBits];
+        if (FieldValues > 0) begin : gen_field
+          assign vectors_1[b*VectorBits+k] = (unit != 0);
+        end else begin : gen_planes
+          for (p = 0; p < Planes; p = p + 1) begin : gen_plane
+            assign vectors_1[b*VectorBits+p*SubUnits+k] = unit[p];
+          end
+        end
+      end
+    end
+  endgenerate
+
+  always @(*) begin : count_chunks
+    integer i, j;
+    counts_1 = 0;
+    for (j = 0; j < Banks; j = j + 1) begin
+      for (i = 0; i < VectorBits; i = i + 1) begin
+        counts_1[(j*Chunks+i/Chunk)*ChunkBits+:ChunkBits] =
+            counts_1[(j*Chunks+i/Chunk)*ChunkBits+:ChunkBits] +
+            {{(ChunkBits - 1) {1'b0}}, vectors_1[j*VectorBits+i]};
+      end
+    end
+  end
+
+  always @(*) begin : count_beats
+    integer i, j;
+    beats = 0;
+    for (j = 0; j < Banks; j = j + 1) begin
+      count = 0;
+      for (i = 0; i < Chunks; i = i + 1) begin
+        count = count + {{(CountBits - ChunkBits) {1'b0}},
+                         counts_2_q[(j*Chunks+i)*ChunkBits+:ChunkBits]};
+      end
+      if (BankPorts > 1) count = (count >> 1) + {{(CountBits - 1) {1'b0}}, count[0]};
+      if (count > beats) beats = count;
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (s_axis_tready) begin
+      word_1_q  <= s_axis_tdata;
+      tlast_1_q <= s_axis_tlast;
+    end
+    if (ready_1) begin
+      word_2_q  <= word_1_q;
+      tlast_2_q <= tlast_1_q;
+      counts_2_q <= counts_1;
+    end
+    if (!rst_ni) begin
+      valid_1_q <= 1'b0;
+      valid_2_q <= 1'b0;
+    end else begin
+      if (s_axis_tready) valid_1_q <= s_axis_tvalid;
+      if (ready_1) valid_2_q <= valid_1_q;
+    end
+  end
 
   // ---------------------------------------------------------------------------
   // Words that carry events or end a step, with their positions
@@ -76,71 +186,98 @@ module spikeloom_event_queue #(
   wire [ ColumnBits-1:0] head_column;
   wire [ChannelBits-1:0] head_channel;
   wire [   WordBits-1:0] head;
+  wire [  CountBits-1:0] head_beats;
 
   spikeloom_word_queue #(
-      .Width(WordBits),
+      .Width(CountBits + WordBits),
       .Groups(Groups),
-      .GroupStep(SubLanes),
+      .GroupStep(SubUnits),
       .Columns(Columns),
       .Rows(Rows),
       .Depth(Depth)
   ) u_words (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
-      .s_axis_tdata(s_axis_tdata),
-      .s_axis_tvalid(s_axis_tvalid),
-      .s_axis_tready(s_axis_tready),
-      .s_axis_tlast(s_axis_tlast),
+      .s_axis_tdata({beats, word_2_q}),
+      .s_axis_tvalid(valid_2_q),
+      .s_axis_tready(ready_2),
+      .s_axis_tlast(tlast_2_q),
       .m_valid_o(head_valid),
       .m_ready_i(head_ready),
       .m_last_o(head_last),
       .m_row_o(head_row),
       .m_column_o(head_column),
       .m_group_o(head_channel),
-      .m_word_o(head)
+      .m_word_o({head_beats, head})
   );
 
   // ---------------------------------------------------------------------------
-  // Finder: the lowest set bit of every port's vector, one per clock
+  // Finder: the lowest set bit of every bank's vector, and the highest where a
+  // bank has two ports, in every clock
   // ---------------------------------------------------------------------------
-  wire [Ports*VectorBits-1:0] head_vectors;
-  reg  [Ports*VectorBits-1:0] vectors_q;
-  wire [Ports*VectorBits-1:0] lowest;
-  wire [Ports*VectorBits-1:0] rest = vectors_q & ~lowest;
+  wire [Banks*VectorBits-1:0] head_vectors;
+  reg  [Banks*VectorBits-1:0] vectors_q;
+  wire [Ports*VectorBits-1:0] found;  // one bit of the vector of its bank, or none
+  wire [Banks*VectorBits-1:0] rest;
   reg                         busy_q;
   reg                         last_q;
+  reg  [       CountBits-1:0] left_q;  // beats of this word
+  wire [       CountBits-1:0] left = left_q - 1'b1;
+  reg                         exhausted_q;  // this is the last one
   reg  [         RowBits-1:0] found_row_q;
   reg  [      ColumnBits-1:0] found_column_q;
   reg  [     ChannelBits-1:0] found_channel_q;
 
   wire                        advance;
-  wire                        exhausted = (rest == 0);
 
-  assign head_ready = !busy_q || (advance && exhausted);
+  assign head_ready = !busy_q || (advance && exhausted_q);
 
-  genvar p, k, b;
   generate
-    for (p = 0; p < Ports; p = p + 1) begin : gen_vector
-      // Plane-major: bit plane * SubLanes + k stands for channel k * Ports + p.
-      for (k = 0; k < SubLanes; k = k + 1) begin : gen_channel
-        for (b = 0; b < ValueBits; b = b + 1) begin : gen_plane
-          assign head_vectors[p*VectorBits+b*SubLanes+k] = head[(k*Ports+p)*ValueBits+b];
+    for (b = 0; b < Banks; b = b + 1) begin : gen_find
+      for (k = 0; k < SubUnits; k = k + 1) begin : gen_unit
+        wire [UnitBits-1:0] unit = head[(k*Banks+b)*UnitBits+:UnitBits];
+        if (FieldValues > 0) begin : gen_field
+          assign head_vectors[b*VectorBits+k] = (unit != 0);
+        end else begin : gen_planes
+          for (p = 0; p < Planes; p = p + 1) begin : gen_plane
+            assign head_vectors[b*VectorBits+p*SubUnits+k] = unit[p];
+          end
         end
       end
-      wire [VectorBits-1:0] vector = vectors_q[p*VectorBits+:VectorBits];
-      assign lowest[p*VectorBits+:VectorBits] = vector & (~vector + 1'b1);
+
+      wire [VectorBits-1:0] vector = vectors_q[b*VectorBits+:VectorBits];
+      wire [VectorBits-1:0] lowest = vector & (~vector + 1'b1);
+      assign found[b*BankPorts*VectorBits+:VectorBits] = lowest;
+
+      if (BankPorts > 1) begin : gen_highest
+        wire [VectorBits-1:0] reversed;
+        wire [VectorBits-1:0] first = reversed & (~reversed + 1'b1);
+        wire [VectorBits-1:0] highest;
+        for (k = 0; k < VectorBits; k = k + 1) begin : gen_reverse
+          assign reversed[k] = vector[VectorBits-1-k];
+          assign highest[k]  = first[VectorBits-1-k] & ~lowest[k];
+        end
+        assign found[(b*BankPorts+1)*VectorBits+:VectorBits] = highest;
+        assign rest[b*VectorBits+:VectorBits] = vector & ~lowest & ~highest;
+      end else begin : gen_lowest
+        assign rest[b*VectorBits+:VectorBits] = vector & ~lowest;
+      end
     end
   endgenerate
 
   always @(posedge clk_i) begin
     if (head_ready) begin
       vectors_q <= head_vectors;
+      left_q <= head_beats;
+      exhausted_q <= (head_beats <= 1);
       last_q <= head_last;
       found_row_q <= head_row;
       found_column_q <= head_column;
       found_channel_q <= head_channel;
     end else if (advance) begin
       vectors_q <= rest;
+      left_q <= left;
+      exhausted_q <= (left <= 1);
     end
     if (!rst_ni) busy_q <= 1'b0;
     else if (head_ready) busy_q <= head_valid;
@@ -160,11 +297,11 @@ module spikeloom_event_queue #(
 
   always @(posedge clk_i) begin
     if (advance) begin
-      out_last_q <= last_q && exhausted;
+      out_last_q <= last_q && exhausted_q;
       out_row_q <= found_row_q;
       out_column_q <= found_column_q;
       out_channel_q <= found_channel_q;
-      one_hot_q <= lowest;
+      one_hot_q <= found;
     end
     if (!rst_ni) valid_q <= 1'b0;
     else if (advance) valid_q <= busy_q;
@@ -179,23 +316,55 @@ module spikeloom_event_queue #(
     for (p = 0; p < Ports; p = p + 1) begin : gen_encode
       wire [VectorBits-1:0] one_hot = one_hot_q[p*VectorBits+:VectorBits];
       reg [ChannelBits-1:0] offset;
-      reg [PlaneBits-1:0] plane;
       integer i, j;
       always @(*) begin
         offset = 0;
-        plane  = 0;
-        for (j = 0; j < ValueBits; j = j + 1) begin
-          for (i = 0; i < SubLanes; i = i + 1) begin
-            if (one_hot[j*SubLanes+i]) begin
-              offset = offset | i[ChannelBits-1:0];
-              plane  = plane | j[PlaneBits-1:0];
-            end
+        for (j = 0; j < Planes; j = j + 1) begin
+          for (i = 0; i < SubUnits; i = i + 1) begin
+            if (one_hot[j*SubUnits+i]) offset = offset | i[ChannelBits-1:0];
           end
         end
       end
       assign m_event_o[p] = (one_hot != 0);
       assign m_channel_o[p*ChannelBits+:ChannelBits] = out_channel_q + offset;
-      assign m_plane_o[p*PlaneBits+:PlaneBits] = plane;
+    end
+
+    if (FieldValues > 0) begin : gen_fields
+      // The word, one clock behind and then two: beside its vectors, and beside the events.
+      reg [WordBits-1:0] word_q;
+      reg [WordBits-1:0] out_word_q;
+
+      always @(posedge clk_i) begin
+        if (head_ready) word_q <= head;
+        if (advance) out_word_q <= word_q;
+      end
+
+      for (p = 0; p < Ports; p = p + 1) begin : gen_code
+        reg [CodeBits-1:0] field;
+        integer i;
+        always @(*) begin
+          field = 0;
+          for (i = 0; i < SubUnits; i = i + 1) begin
+            if (one_hot_q[p*VectorBits+i])
+              field = field | out_word_q[(i*Banks+p/BankPorts)*UnitBits+:UnitBits];
+          end
+        end
+        assign m_code_o[p*CodeBits+:CodeBits] = field;
+      end
+    end else begin : gen_bit_planes
+      for (p = 0; p < Ports; p = p + 1) begin : gen_code
+        reg [CodeBits-1:0] plane;
+        integer i, j;
+        always @(*) begin
+          plane = 0;
+          for (j = 0; j < Planes; j = j + 1) begin
+            for (i = 0; i < SubUnits; i = i + 1) begin
+              if (one_hot_q[p*VectorBits+j*SubUnits+i]) plane = plane | j[CodeBits-1:0];
+            end
+          end
+        end
+        assign m_code_o[p*CodeBits+:CodeBits] = plane;
+      end
     end
   endgenerate
 

@@ -30,8 +30,8 @@ module spikeloom_fifo #(
   localparam CountBits = $clog2(Depth + 1);
   localparam [31:0] LastPointerValue = Depth - 1;
   localparam [PointerBits-1:0] LastPointer = LastPointerValue[PointerBits-1:0];
-  localparam [31:0] FullCountValue = Depth;
-  localparam [CountBits-1:0] FullCount = FullCountValue[CountBits-1:0];
+  localparam [31:0] BeforeFullValue = Depth - 1;
+  localparam [CountBits-1:0] BeforeFull = BeforeFullValue[CountBits-1:0];
 
   // The address of a word that is written and read in one clock is never the
   // same: a read waits until the count shows the word.
@@ -40,13 +40,15 @@ module spikeloom_fifo #(
   reg [PointerBits-1:0] write_pointer_q;
   reg [PointerBits-1:0] read_pointer_q;
   reg [CountBits-1:0] count_q;
+  reg full_q;  // count_q is Depth
+  reg filled_q;  // count_q is not 0
   reg [Width-1:0] data_q;
   reg valid_q;
 
   wire write = s_axis_tvalid && s_axis_tready;
-  wire read = (count_q != 0) && (!valid_q || m_axis_tready);
+  wire read = filled_q && (!valid_q || m_axis_tready);
 
-  assign s_axis_tready = (count_q != FullCount);
+  assign s_axis_tready = !full_q;
   assign m_axis_tdata  = data_q;
   assign m_axis_tvalid = valid_q;
 
@@ -60,6 +62,8 @@ module spikeloom_fifo #(
       write_pointer_q <= 0;
       read_pointer_q <= 0;
       count_q <= 0;
+      full_q <= 1'b0;
+      filled_q <= 1'b0;
       valid_q <= 1'b0;
     end else begin
       if (write) begin
@@ -68,8 +72,16 @@ module spikeloom_fifo #(
       if (read) begin
         read_pointer_q <= (read_pointer_q == LastPointer) ? 0 : read_pointer_q + 1'b1;
       end
-      if (write && !read) count_q <= count_q + 1'b1;
-      if (read && !write) count_q <= count_q - 1'b1;
+      if (write && !read) begin
+        count_q <= count_q + 1'b1;
+        full_q <= (count_q == BeforeFull);
+        filled_q <= 1'b1;
+      end
+      if (read && !write) begin
+        count_q <= count_q - 1'b1;
+        full_q <= 1'b0;
+        filled_q <= (count_q != 1);
+      end
       if (read) valid_q <= 1'b1;
       else if (m_axis_tready) valid_q <= 1'b0;
     end

@@ -228,7 +228,6 @@ module spikeloom_neuron #(
       wire signed [SumBits-1:0] old = {
         {(SumBits - MembraneBits) {membrane[MembraneBits-1]}}, membrane
       };
-      wire signed [SumBits-1:0] start = first_1_q ? {SumBits{1'b0}} : old;
 
       // Stage 1: what is left of the membrane, and what is added to it
       reg signed [SumBits-1:0] left_q;
@@ -236,6 +235,7 @@ module spikeloom_neuron #(
       wire signed [SumBits-1:0] left;
 
       if (ResetDelay != 0 && ResetMode != 2) begin : gen_delayed
+        wire signed [SumBits-1:0] start = first_1_q ? {SumBits{1'b0}} : old;
         // One bit more than a membrane has: the difference cannot wrap.
         wire signed [SumBits:0] wide_start = {start[SumBits-1], start};
         wire signed [SumBits:0] wide_threshold = {{(SumBits + 1 - ThresholdBits) {1'b0}}, threshold};
@@ -244,7 +244,7 @@ module spikeloom_neuron #(
         wire signed [SumBits-1:0] lowered = leak(start) - wide_threshold[SumBits-1:0];
         assign left = !fired ? leak(start) : (ResetMode == 0) ? lowered : {SumBits{1'b0}};
       end else begin : gen_immediate
-        assign left = leak(start);
+        assign left = leak(old);
       end
 
       // Stage 2: the membrane before its reset
@@ -262,9 +262,13 @@ module spikeloom_neuron #(
         wire unused = &{1'b0, u};  // a term may be wider than what all together fit
       end
 
+      // What is left of 0 is 0: where the reset does not wait, the register starts anew.
+      localparam Restart = (ResetDelay == 0 || ResetMode == 2) ? 1 : 0;
+
       always @(posedge clk_i) begin
         if (run) begin
-          left_q <= left;
+          if (Restart != 0 && first_1_q) left_q <= 0;
+          else left_q <= left;
           added_q <= wide_current + wide_bias;
           threshold_2_q <= threshold;
           u_q <= u_fit;

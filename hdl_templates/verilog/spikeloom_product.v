@@ -136,7 +136,7 @@ module spikeloom_product #(
       .m_column_o(event_column),
       .m_event_o(event_any),
       .m_channel_o(event_channel),
-      .m_plane_o(event_plane)
+      .m_code_o(event_plane)
   );
 
   // ---------------------------------------------------------------------------
@@ -148,16 +148,14 @@ module spikeloom_product #(
   wire [AddressBits-1:0] visit_output;
   wire [ChannelBits-1:0] visit_channel;
   wire [PlaneBits-1:0] visit_plane;
-  // The last visit is still on its way to the accumulator's hold, and to the
-  // weight memory, in the clock after it was issued.
-  reg visit_last_q;
+  reg visit_last_q;  // on its way to the weight memory
   reg loaded_q;  // the weights are those of the next visit
 
   spikeloom_address_rule #(
       .RowBits(RowBits),
       .ColumnBits(ColumnBits),
       .ChannelBits(ChannelBits),
-      .PlaneBits(PlaneBits),
+      .CodeBits(PlaneBits),
       .Spatial(1),
       .Groups(Groups),
       .GroupStep(InChannels),
@@ -183,8 +181,8 @@ module spikeloom_product #(
       .s_column_i(event_column),
       .s_event_i(event_any),
       .s_channel_i(event_channel),
-      .s_plane_i(event_plane),
-      .hold_i(hold || visit_last_q || !loaded_q),
+      .s_code_i(event_plane),
+      .hold_i(hold || !loaded_q),
       .m_valid_o(visit_valid),
       .m_visit_o(visit),
       .m_last_o(visit_last),
@@ -192,7 +190,7 @@ module spikeloom_product #(
       .m_output_o(visit_output),
       .m_event_o(visit_any),
       .m_channel_o(visit_channel),
-      .m_plane_o(visit_plane)
+      .m_code_o(visit_plane)
   );
 
   reg visit_valid_q;
@@ -372,6 +370,7 @@ module spikeloom_product #(
   ) u_accumulator (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
+      .close_i(visit_valid && visit_last),
       .valid_i(visit_valid_q),
       .visit_i(visit_q),
       .last_i(visit_last_q),

@@ -5,7 +5,8 @@
 //
 // Function    The same values in the same order, OutLanes in a beat instead of
 //             InLanes. tlast leaves with the last values of its beat.
-// Length      Where beats are gathered, a time step is whole beats of OutLanes.
+// Length      Where beats are gathered, a time step that ends inside one of
+//             OutLanes is filled up with zeros, one beat of InLanes per clock.
 // Latency     Split, or of the same size: none, data and tvalid pass through and
 //             tready comes back. Gathered: 1 clock from the last beat.
 // Throughput  One beat per clock on the side with the smaller beats.
@@ -66,25 +67,29 @@ module spikeloom_resize #(
       reg [OutWidth-1:0] word_q;
       reg full_q;
       reg last_q;
+      reg fill_q;  // the time step is over, the beat is not
       wire last_part = (part_q == LastPart);
-      wire accept = s_axis_tvalid && s_axis_tready;
+      wire free = !full_q || m_axis_tready;
+      wire move = fill_q || (s_axis_tvalid && free);
 
-      assign s_axis_tready = !full_q || m_axis_tready;
+      assign s_axis_tready = free && !fill_q;
       assign m_axis_tdata  = word_q;
       assign m_axis_tvalid = full_q;
       assign m_axis_tlast  = last_q;
 
       always @(posedge clk_i) begin
-        if (accept) begin
-          word_q <= {s_axis_tdata, word_q[OutWidth-1:InWidth]};
-          last_q <= s_axis_tlast;
+        if (move) begin
+          word_q <= {fill_q ? {InWidth{1'b0}} : s_axis_tdata, word_q[OutWidth-1:InWidth]};
+          last_q <= fill_q || s_axis_tlast;
         end
         if (!rst_ni) begin
           part_q <= 0;
           full_q <= 1'b0;
+          fill_q <= 1'b0;
         end else begin
-          if (accept) part_q <= last_part ? 0 : part_q + 1'b1;
-          if (s_axis_tready) full_q <= accept && last_part;
+          if (move) part_q <= last_part ? 0 : part_q + 1'b1;
+          if (move) fill_q <= (fill_q || s_axis_tlast) && !last_part;
+          if (free) full_q <= move && last_part;
         end
       end
     end else begin : gen_same

@@ -75,7 +75,7 @@ def build(
         out: The output folder, `out/NAME` by default; an earlier output is
             replaced, anything else is refused.
         board: The board to prepare synthesis for.
-        options: Lanes and ports that are pinned, over those of the run's
+        options: Engines, lanes and ports that are pinned, over those of the run's
             [hardware] table.
         progress: What shows how far it is.
 
@@ -92,7 +92,9 @@ def build(
 
 
 def parse_options(
-    knobs: Mapping[str, Sequence[str]], input_lanes: int | None = None
+    knobs: Mapping[str, Sequence[str]],
+    input_lanes: int | None = None,
+    clock_mhz: float | None = None,
 ) -> BuildOptions:
     """Read the build options of the command line: `LAYER=N` texts by knob.
 
@@ -101,7 +103,7 @@ def parse_options(
     """
     from spikeloom._options import parse_options as parse
 
-    return parse(knobs, input_lanes)
+    return parse(knobs, input_lanes, clock_mhz)
 
 
 def fit(out: StrPath, board: str | None = None) -> tuple[Fit, ...]:

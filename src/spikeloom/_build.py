@@ -12,7 +12,7 @@ import spikeloom
 from spikeloom._options import check_layers, merge_options
 from spikeloom._source import Source, load_source
 from spikeloom._summary import summarise
-from spikeloom.codegen import BuildOptions, FileSet, emit, lower, manifest_of
+from spikeloom.codegen import FAMILY, BuildOptions, FileSet, emit, lower, manifest_of
 from spikeloom.hdl_templates import environment
 from spikeloom.ir import Graph, NullProgress, Progress
 
@@ -63,7 +63,7 @@ def assemble(
 
     merged = merge_options(options, source.options)
     check_layers(merged, source.graph)
-    design = lower(source.graph, merged)
+    design = lower(source.graph, merged, family=str(board.family) if board else FAMILY)
     for note in design.notes:
         progress.message(note)
     version = spikeloom.__version__

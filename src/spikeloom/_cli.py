@@ -137,6 +137,12 @@ def build(
         Path | None, typer.Option(help="Output folder.", show_default="out/NAME")
     ] = None,
     board: Annotated[str | None, typer.Option(help="Board to prepare synthesis for.")] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LAYER=ENGINE", help="event, or unrolled: dense, in logic, a step per cycle."
+        ),
+    ] = None,
     lanes: Annotated[
         list[str] | None,
         typer.Option(metavar="LAYER=N", help="Outputs of a layer or synapse per cycle."),
@@ -145,19 +151,43 @@ def build(
         list[str] | None,
         typer.Option(metavar="LAYER=N", help="Events a layer or synapse takes per cycle."),
     ] = None,
+    event_field: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER=N", help="Neighbouring inputs that are one event together."),
+    ] = None,
+    weight_banks: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER=N", help="Weight memories: one or half as many as events."),
+    ] = None,
+    current_buffers: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER=N", help="2: currents leave while the next are added up."),
+    ] = None,
     neuron_lanes: Annotated[
         list[str] | None, typer.Option(metavar="LAYER=N", help="Neurons a layer updates per cycle.")
     ] = None,
     input_lanes: Annotated[
         int | None, typer.Option(help="Input values per beat of the input stream.")
     ] = None,
+    clock_mhz: Annotated[
+        float | None,
+        typer.Option(help="Clock that unrolled layers are cut for.", show_default="100"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Turn a trained run or a graph into Verilog, test bench and synthesis scripts."""
     with _session("nothing was written, an earlier output is untouched") as progress:
-        knobs = {"lanes": lanes, "event_ports": event_ports, "neuron_lanes": neuron_lanes}
+        knobs = {
+            "engine": engine,
+            "lanes": lanes,
+            "event_ports": event_ports,
+            "event_field": event_field,
+            "weight_banks": weight_banks,
+            "current_buffers": current_buffers,
+            "neuron_lanes": neuron_lanes,
+        }
         pinned = {knob: texts or [] for knob, texts in knobs.items()}
-        options = _api.parse_options(pinned, input_lanes)
+        options = _api.parse_options(pinned, input_lanes, clock_mhz)
         folder = _api.build(source, out, board=board, options=options, progress=progress)
         manifest, fits = _api.read_manifest(folder), _api.fit(folder, board)
     value = json.loads(manifest.to_json()) | {"fits": [found.to_json() for found in fits]}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from spikeloom.codegen import BuildOptions, LayerOptions
+from spikeloom.codegen import ENGINES, EVENT, BuildOptions, LayerOptions
 from spikeloom.ir import (
     ConfigError,
     Conv2d,
@@ -21,6 +22,7 @@ from spikeloom.ir import (
 )
 
 KNOBS = tuple(field.name for field in fields(LayerOptions))
+ENGINE = "engine"  # the knob that is a word; all others are numbers
 
 
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:
@@ -37,15 +39,23 @@ def merge_options(options: BuildOptions, defaults: BuildOptions) -> BuildOptions
     layers = {
         name: _merge_layer(options.layers.get(name), defaults.layers.get(name)) for name in names
     }
-    lanes = options.input_lanes
-    return BuildOptions(layers=layers, input_lanes=defaults.input_lanes if lanes is None else lanes)
+    lanes, clock = options.input_lanes, options.clock_mhz
+    return BuildOptions(
+        layers=layers,
+        input_lanes=defaults.input_lanes if lanes is None else lanes,
+        clock_mhz=defaults.clock_mhz if clock is None else clock,
+    )
 
 
 def _merge_layer(options: LayerOptions | None, defaults: LayerOptions | None) -> LayerOptions:
-    values: dict[str, int | None] = {}
+    if options is None or defaults is None:
+        return options or defaults or LayerOptions()
+    if options.engine not in (None, defaults.engine or EVENT):
+        return options  # a folding is that of the engine that it was given for
+    values: dict[str, Any] = {}
     for knob in KNOBS:
-        pinned = getattr(options, knob, None)
-        values[knob] = getattr(defaults, knob, None) if pinned is None else pinned
+        pinned = getattr(options, knob)
+        values[knob] = getattr(defaults, knob) if pinned is None else pinned
     return LayerOptions(**values)
 
 
@@ -63,26 +73,35 @@ def check_layers(options: BuildOptions, graph: Graph) -> None:
 
 
 def parse_options(
-    knobs: Mapping[str, Iterable[str]], input_lanes: int | None = None
+    knobs: Mapping[str, Iterable[str]],
+    input_lanes: int | None = None,
+    clock_mhz: float | None = None,
 ) -> BuildOptions:
     """Read the repeated `LAYER=N` of the command line, given by knob of `LayerOptions`.
 
     Raises:
         ConfigError: If a text is not of that form, or names a layer twice.
     """
-    layers: dict[str, dict[str, int]] = {}
+    layers: dict[str, dict[str, Any]] = {}
     for knob, texts in knobs.items():
         for text in texts:
-            layer, number = _assignment(knob, text)
+            layer, value = _assignment(knob, text)
             if knob in layers.setdefault(layer, {}):
                 raise ConfigError(f"{_flag(knob)} names layer {layer!r} twice; give it once")
-            layers[layer][knob] = number
+            layers[layer][knob] = value
     options = {name: LayerOptions(**values) for name, values in layers.items()}
-    return BuildOptions(layers=options, input_lanes=input_lanes)
+    return BuildOptions(layers=options, input_lanes=input_lanes, clock_mhz=clock_mhz)
 
 
-def _assignment(knob: str, text: str) -> tuple[str, int]:
+def _assignment(knob: str, text: str) -> tuple[str, int | str]:
     layer, _, number = text.partition("=")
+    if knob == ENGINE:
+        if layer and number in ENGINES:
+            return layer, number
+        raise ConfigError(
+            f"{_flag(knob)} must be LAYER=ENGINE with {' or '.join(ENGINES)}, such as "
+            f"hidden=unrolled, not {text!r}"
+        )
     if not (layer and number.isdecimal() and int(number)):
         raise ConfigError(f"{_flag(knob)} must be LAYER=NUMBER such as hidden=16, not {text!r}")
     return layer, int(number)
@@ -110,18 +129,21 @@ def options_of_run(run: Path) -> BuildOptions:
 
 
 def _from_table(table: Mapping[str, Any]) -> BuildOptions:
-    _check_table("hardware", table, ("input_lanes", "layers"))
+    _check_table("hardware", table, ("input_lanes", "clock_mhz", "layers"))
     layers = table.get("layers", {})
     _check_table("hardware.layers", layers, layers)
     for name, knobs in layers.items():
         _check_table(f"hardware.layers.{name}", knobs, KNOBS)
         for knob, value in knobs.items():
-            _check_positive(f"hardware.layers.{name}.{knob}", value)
-    lanes = table.get("input_lanes")
+            check = _check_engine if knob == ENGINE else _check_positive
+            check(f"hardware.layers.{name}.{knob}", value)
+    lanes, clock = table.get("input_lanes"), table.get("clock_mhz")
     if lanes is not None:
         _check_positive("hardware.input_lanes", lanes)
+    if clock is not None:
+        _check_clock("hardware.clock_mhz", clock)
     options = {name: LayerOptions(**knobs) for name, knobs in layers.items()}
-    return BuildOptions(layers=options, input_lanes=lanes)
+    return BuildOptions(layers=options, input_lanes=lanes, clock_mhz=clock)
 
 
 def _check_table(where: str, table: object, keys: Iterable[str]) -> None:
@@ -130,6 +152,16 @@ def _check_table(where: str, table: object, keys: Iterable[str]) -> None:
     for key in table:
         if key not in keys:
             raise ConfigError(unknown_name(f"key of [{where}]", key, keys))
+
+
+def _check_engine(where: str, value: object) -> None:
+    if value not in ENGINES:
+        raise ConfigError(f"{where} must be {' or '.join(ENGINES)}, not {value!r}")
+
+
+def _check_clock(where: str, value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise ConfigError(f"{where} must be a number of MHz above 0, not {value!r}")
 
 
 def _check_positive(where: str, value: object) -> None:

@@ -14,7 +14,7 @@ from rich.text import Text
 from spikeloom._report import ENERGY_NOTE, LayerReport, Report
 from spikeloom._summary import summarise
 from spikeloom.boards import Fit
-from spikeloom.codegen import Manifest
+from spikeloom.codegen import EVENT, Manifest
 
 Renderable = RenderableType
 UNKNOWN = "-"
@@ -62,6 +62,11 @@ def _table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -> Tab
     return table
 
 
+def _kind(kind: str | None, engine: str | None) -> str:
+    """Name what a layer is, and its engine if that is not the usual one."""
+    return ", ".join(word for word in (kind, engine) if word and word != EVENT)
+
+
 def of_build(out: Path, manifest: Manifest, fits: Sequence[Fit]) -> RenderableType:
     """Show the layers that were generated, and whether boards can hold their memories."""
     columns = {
@@ -75,7 +80,7 @@ def of_build(out: Path, manifest: Manifest, fits: Sequence[Fit]) -> RenderableTy
     table = _table(f"Built: {out}", ("layer", "kind"), tuple(columns.values()))
     for summary in map(summarise, manifest.layers):
         cells = [_number(getattr(summary, name)) for name in columns]
-        table.add_row(summary.name, summary.kind, *cells)
+        table.add_row(summary.name, _kind(summary.kind, summary.engine), *cells)
     lines = [f"{len(manifest.files)} files, top module {manifest.top}", *map(str, fits)]
     following = Text(f"next: spikeloom verify {out} --probe", style="dim")
     return Group(table, *map(Text, lines), following)
@@ -146,7 +151,7 @@ def _hardware_cells(layer: LayerReport) -> list[str]:
         layer.ff,
         layer.bram,
     )
-    texts = (layer.name, layer.kind or "")
+    texts = (layer.name, _kind(layer.kind, layer.engine))
     return [*texts, *(_number(number) for number in numbers)]
 
 
@@ -164,7 +169,10 @@ def _notes(report: Report) -> Iterator[str]:
             "LUT, FF and BRAM of layers and rest: mapped with the layers kept apart; "
             "of the total: the finished design with the board's serial port."
         )
-    yield "Memory bits: weights and membranes; queues and tables are within LUT, FF and BRAM."
+    yield (
+        "Memory bits: weights and membranes; queues, tables and weights that are logic are "
+        "within LUT, FF and BRAM."
+    )
     if report.verified is False:
         yield "The last `spikeloom verify` failed: these are the cycles of a wrong design."
     if report.total.cycles is None:

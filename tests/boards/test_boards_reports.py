@@ -167,9 +167,9 @@ def test_excess_says_what_by_how_much_and_the_remedy() -> None:
     board = load_board("icebreaker")
     assert explain_excess(resources(lut=6864, bram=12), board) == (
         "the design must fit the 1BitSquared iCEBreaker: it needs 6864 logic cells and the device "
-        "has 5280, 30 % too many; use fewer lanes or event ports, or fewer weight bits, or another "
-        "board (Digilent Arty A7-35T, Lattice iCE40-HX8K breakout board, Sipeed Tang Nano 9K, "
-        "Radiona ULX3S 85F)"
+        "has 5280, 30 % too many; use fewer lanes or event ports, fewer weight bits, or the event "
+        "engine, or another board (Digilent Arty A7-35T, Lattice iCE40-HX8K breakout board, Sipeed "
+        "Tang Nano 9K, Radiona ULX3S 85F)"
     )
 
 
@@ -178,8 +178,8 @@ def test_excess_of_several_resources() -> None:
     assert text == (
         "the design must fit the Radiona ULX3S 85F: it needs 90000 logic cells and the device has "
         "83640, 8 % too many; it needs 300 block RAMs and the device has 208, 44 % too many; use "
-        "fewer lanes or event ports, or fewer weight bits, use fewer weight bits or smaller layers"
-        "; no supported board is larger"
+        "fewer lanes or event ports, fewer weight bits, or the event engine, use fewer weight bits "
+        "or smaller layers; no supported board is larger"
     )
 
 
@@ -221,7 +221,7 @@ def test_design_too_dense_to_place() -> None:
     output = "ERROR: Unable to place cell 'x', no BELs remaining to implement cell type 'y'\n"
     assert explain_failure(output, load_board("hx8k")) == (
         "the design fills the Lattice iCE40-HX8K breakout board so far that it cannot be placed; "
-        "use fewer lanes or event ports, or fewer weight bits, or another board"
+        "use fewer lanes or event ports, fewer weight bits, or the event engine, or another board"
     )
 
 

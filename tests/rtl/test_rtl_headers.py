@@ -62,6 +62,7 @@ def test_module_alone_is_free_of_warnings(need: Callable[[str], None], name: str
 _IMPOSSIBLE: list[tuple[str, dict[str, int], str]] = [
     ("accumulator", {"Lanes": 4, "OutLanes": 3}, "out_lanes_must_divide_lanes"),
     ("accumulator", {"AddendBits": 9, "CurrentBits": 8}, "addend_must_not_be_wider_than_current"),
+    ("accumulator", {"Buffers": 3}, "buffers_must_be_1_or_2"),
     ("add", {"Inputs": 3}, "in_bits_must_be_given_for_every_input"),
     ("add", {"Lanes": 5}, "slot_must_hold_a_beat_of_every_input"),
     ("concat", {"Inputs": 3}, "in_bits_must_be_given_for_every_input"),
@@ -74,22 +75,32 @@ _IMPOSSIBLE: list[tuple[str, dict[str, int], str]] = [
     ("channelwise", {"Mode": -1}, "mode_must_be_0_to_2"),
     ("channelwise", {"Mode": 0, "Signed": 1}, "weights_need_unsigned_values"),
     ("channelwise", {"Mode": 2, "ValueBits": 9}, "current_must_hold_a_value"),
-    ("event_queue", {"Lanes": 4, "Ports": 3}, "ports_must_divide_lanes"),
+    ("event_queue", {"Lanes": 4, "Banks": 3, "Ports": 3}, "banks_must_divide_channels_or_fields"),
+    ("event_queue", {"Lanes": 6, "Banks": 2, "Ports": 3}, "a_bank_has_one_port_or_two"),
+    ("event_queue", {"Lanes": 6, "FieldValues": 4}, "field_values_must_divide_lanes"),
     ("event_queue", {"ValueBits": 17}, "value_bits_must_be_16_or_less"),
     ("neuron", {"SumBits": 9}, "sum_bits_must_hold_membrane_current_and_bias"),
     ("neuron", {"ThresholdBits": 10}, "threshold_must_fit_a_membrane"),
+    ("neuron_array", {"SumBits": 9}, "sum_bits_must_hold_membrane_current_and_bias"),
+    ("neuron_array", {"ThresholdBits": 10}, "threshold_must_fit_a_membrane"),
     ("product", {"Heads": 2}, "heads_must_share_the_channels"),
     ("product", {"Transposed": 1}, "weight_lanes_must_be_lanes_or_1_if_transposed"),
     ("product", {"Tokens": 5}, "tokens_must_be_inputs_or_outputs_of_a_head"),
     ("product", {"Depth": 2}, "depth_must_hold_every_position_and_head"),
     ("rate_encoder", {"ValueBits": 17}, "value_bits_must_be_1_to_16"),
     ("rate_encoder", {"Seed": 0}, "seed_must_not_be_0"),
+    ("unrolled", {"Latency": 0}, "latency_must_be_1_or_more"),
     (
         "resize",
         {"InLanes": 4, "OutLanes": 6},
         "one_number_of_lanes_must_divide_the_other",
     ),
-    ("synapse", {"Ports": 10, "InLanes": 10}, "ports_must_be_9_or_less"),
+    ("synapse", {"Banks": 10, "Ports": 10, "InLanes": 10}, "banks_must_be_9_or_less"),
+    (
+        "synapse",
+        {"FieldValues": 2, "ChannelTable": 1, "Spatial": 1},
+        "channel_table_needs_single_channels",
+    ),
 ]
 
 

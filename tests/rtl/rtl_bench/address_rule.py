@@ -8,8 +8,8 @@ from random import Random
 from rtl_bench.agents import Bench, Bundle, Gate, InOrder, Instance, consecutive
 from spikeloom.sim.axis import AxisSource, Beat, Handle, Monitor
 
-_INPUTS = ("s_last_i", "s_row_i", "s_column_i", "s_event_i", "s_channel_i", "s_plane_i")
-_VISIT = ("m_weight_o", "m_output_o", "m_event_o", "m_channel_o", "m_plane_o")
+_INPUTS = ("s_last_i", "s_row_i", "s_column_i", "s_event_i", "s_channel_i", "s_code_i")
+_VISIT = ("m_weight_o", "m_output_o", "m_event_o", "m_channel_o", "m_code_o")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Event:
     column: int
     mask: int
     channels: int
-    planes: int
+    codes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class AddressRuleBench(Bench):
             self.random.randrange(self.case["Columns"]),
             mask,
             self._channels(),
-            self.random.getrandbits(widths["s_plane_i"]),
+            self.random.getrandbits(widths["s_code_i"]),
         )
 
     def _channels(self) -> int:
@@ -97,7 +97,7 @@ class AddressRuleBench(Bench):
     def send(self, transaction: Event) -> None:
         event = transaction
         word = self._inputs.join(
-            event.last, event.row, event.column, event.mask, event.channels, event.planes
+            event.last, event.row, event.column, event.mask, event.channels, event.codes
         )
         self._source.send([Beat(word)])
         self.checker.expect(self.visits(event))
@@ -107,7 +107,7 @@ class AddressRuleBench(Bench):
         weight_mask = (1 << self.case["WeightBits"]) - 1
         output_mask = (1 << self.case["OutputBits"]) - 1
         found = [
-            (weight & weight_mask, output & output_mask, event.mask, event.channels, event.planes)
+            (weight & weight_mask, output & output_mask, event.mask, event.channels, event.codes)
             for weight, output in (self.reached(event) if event.mask else [])
         ]
         visits = [Visit(False, what) for what in found]

@@ -239,8 +239,13 @@ class AxisBench(Bench):
         self.checker.expect(self.expected(transaction))
 
 
-def axis_sink(bench: Bench, check: Callable[[Beat], None]) -> AxisSink:
-    """Take the stream `m_axis` of a bench's module; note when its beats come."""
+def axis_sink(
+    bench: Bench, check: Callable[[Beat], None], *, data: Handle | None = None
+) -> AxisSink:
+    """Take the stream `m_axis` of a bench's module; note when its beats come.
+
+    `data` stands in for that of a module that has none.
+    """
     instance = bench.instance
     user = instance.optional("m_axis_tuser")
     last = instance.optional("m_axis_tlast")
@@ -252,7 +257,7 @@ def axis_sink(bench: Bench, check: Callable[[Beat], None]) -> AxisSink:
     return AxisSink(
         instance.m_axis_tvalid,
         instance.m_axis_tready,
-        instance.m_axis_tdata,
+        instance.m_axis_tdata if data is None else data,
         last=last,
         user=user,
         pauses=bench.output_gate,

@@ -13,12 +13,13 @@ from rtl_bench.delay import DelayBench
 from rtl_bench.event_queue import EventQueueBench
 from rtl_bench.fifo import FifoBench
 from rtl_bench.fork import ForkBench
-from rtl_bench.neuron import NeuronBench
+from rtl_bench.neuron import NeuronArrayBench, NeuronBench
 from rtl_bench.product import ProductBench
 from rtl_bench.rate_encoder import RateEncoderBench
 from rtl_bench.resize import ResizeBench
 from rtl_bench.rom import RomBench
 from rtl_bench.synapse import SynapseBench
+from rtl_bench.unrolled import UnrolledBench
 from rtl_bench.word_queue import WordQueueBench
 
 BENCHES: dict[str, type[Bench]] = {
@@ -33,10 +34,12 @@ BENCHES: dict[str, type[Bench]] = {
     "spikeloom_fifo": FifoBench,
     "spikeloom_fork": ForkBench,
     "spikeloom_neuron": NeuronBench,
+    "spikeloom_neuron_array": NeuronArrayBench,
     "spikeloom_product": ProductBench,
     "spikeloom_rate_encoder": RateEncoderBench,
     "spikeloom_resize": ResizeBench,
     "spikeloom_rom": RomBench,
     "spikeloom_synapse": SynapseBench,
+    "spikeloom_unrolled": UnrolledBench,
     "spikeloom_word_queue": WordQueueBench,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from rtl_bench.agents import pack
@@ -19,32 +21,50 @@ from rtl_bench.synapse import Convolution
 from spikeloom.codegen._literals import memory_file, text
 from spikeloom.ir import Interval
 
-# Lanes, OutLanes, CurrentBits, AddendBits, Depth, Repeats, Maximum
+# Lanes, OutLanes, CurrentBits, AddendBits, Depth, Repeats, Maximum, Buffers
 _SLOW_ACCUMULATORS = (
-    (1, 1, 1, 1, 1, 2, 0),
-    (8, 1, 9, 4, 2, 1, 0),
-    (5, 5, 20, 8, 7, 3, 0),
-    (12, 4, 11, 11, 9, 2, 0),
-    (32, 8, 12, 6, 40, 1, 0),
-    (6, 2, 9, 9, 11, 2, 1),
+    (1, 1, 1, 1, 1, 2, 0, 1),
+    (8, 1, 9, 4, 2, 1, 0, 1),
+    (5, 5, 20, 8, 7, 3, 0, 1),
+    (12, 4, 11, 11, 9, 2, 0, 1),
+    (32, 8, 12, 6, 40, 1, 0, 1),
+    (6, 2, 9, 9, 11, 2, 1, 1),
+    (1, 1, 1, 1, 1, 2, 0, 2),
+    (6, 2, 7, 7, 1, 1, 1, 2),
+    (24, 3, 12, 6, 1, 3, 0, 2),
+    (8, 1, 9, 4, 2, 1, 0, 2),
+    (5, 5, 20, 8, 7, 3, 0, 2),
+    (32, 8, 12, 6, 40, 1, 0, 2),
+    (6, 2, 9, 9, 11, 2, 1, 2),
 )
 _ACCUMULATORS = (
-    (1, 1, 4, 4, 1, 1, 0),
-    (4, 2, 8, 5, 1, 3, 0),
-    (2, 2, 6, 6, 2, 1, 0),
-    (3, 1, 10, 4, 3, 2, 0),
-    (4, 4, 9, 9, 4, 1, 0),
-    (6, 3, 12, 7, 5, 4, 0),
-    (16, 4, 14, 6, 12, 1, 0),
-    (2, 1, 5, 3, 16, 2, 0),
-    (1, 1, 1, 1, 6, 1, 1),
-    (4, 2, 5, 3, 1, 1, 1),
-    (3, 3, 6, 6, 4, 2, 1),
+    (1, 1, 4, 4, 1, 1, 0, 1),
+    (4, 2, 8, 5, 1, 3, 0, 1),
+    (2, 2, 6, 6, 2, 1, 0, 1),
+    (3, 1, 10, 4, 3, 2, 0, 1),
+    (4, 4, 9, 9, 4, 1, 0, 1),
+    (6, 3, 12, 7, 5, 4, 0, 1),
+    (16, 4, 14, 6, 12, 1, 0, 1),
+    (2, 1, 5, 3, 16, 2, 0, 1),
+    (1, 1, 1, 1, 6, 1, 1, 1),
+    (4, 2, 5, 3, 1, 1, 1, 1),
+    (3, 3, 6, 6, 4, 2, 1, 1),
+    (2, 2, 4, 4, 1, 1, 0, 2),
+    (6, 2, 8, 5, 1, 2, 0, 2),
+    (8, 1, 9, 4, 1, 1, 1, 2),
+    (2, 2, 6, 6, 2, 1, 0, 2),
+    (3, 1, 10, 4, 3, 2, 0, 2),
+    (4, 4, 9, 9, 4, 1, 0, 2),
+    (8, 2, 12, 6, 13, 1, 0, 2),
+    (3, 3, 6, 6, 4, 2, 1, 2),
 )
 
 
 def _accumulator(*values: int, slow: bool) -> Case:
-    names = ("Lanes", "OutLanes", "CurrentBits", "AddendBits", "Depth", "Repeats", "Maximum")
+    names = (
+        *("Lanes", "OutLanes", "CurrentBits", "AddendBits", "Depth", "Repeats", "Maximum"),
+        "Buffers",
+    )
     return Case(
         name="_".join(["accumulator", *map(str, values)]),
         module="spikeloom_accumulator",
@@ -64,6 +84,8 @@ def _synapse(
     columns: Window = _POINT,
     groups: int = 1,
     in_lanes: int = 1,
+    field: int = 0,
+    banks: int | None = None,
     ports: int = 1,
     lanes: int,
     out_lanes: int,
@@ -73,24 +95,37 @@ def _synapse(
     repeats: int = 1,
     queue: int = 4,
     most_negative: bool = False,
+    silent: int | None = None,
     slow: bool = False,
 ) -> Case:
+    """Return a case; with `silent` channels that have no weight, rows are looked up."""
     rng = np.random.default_rng(list(name.encode()))
     inputs, outputs = channels
     half = 1 << (weight_bits - 1)
     shape = (outputs, inputs // groups, rows.kernel, columns.kernel)
     weight = np.full(shape, -half) if most_negative else rng.integers(-half, half, shape)
+    if silent:
+        weight[:, rng.permutation(inputs)[:silent]] = 0
     words = outputs // groups // lanes  # of a group
+    banks = banks or ports
+    tap_rows = words * inputs // (field or 1) // banks
+    layout = _Layout(lanes=lanes, banks=banks, field=field, value_bits=value_bits)
     steps = Steps(
-        row_tap=columns.kernel * words * inputs // ports,
-        column_tap=words * inputs // ports,
+        row_tap=columns.kernel * tap_rows,
+        column_tap=tap_rows,
         row_output=columns.outputs * outputs // lanes,
         column_output=outputs // lanes,
-        weight_depth=rows.kernel * columns.kernel * words * inputs // ports,
+        weight_depth=rows.kernel * columns.kernel * tap_rows,
         depth=rows.outputs * columns.outputs * outputs // lanes,
     )
     convolution = Convolution(rows=rows, columns=columns, weight=weight, groups=groups)
-    files, parameters = _memories(name, convolution, lanes, ports, weight_bits)
+    weight_bits += layout.sum_bits
+    rows_of = [_weight_rows(convolution, layout, bank) for bank in range(banks)]
+    lookups, rows_of, stored = _stored_once(name, rows_of) if silent else ({}, rows_of, 0)
+    files, parameters = _memories(name, rows_of, layout, weight_bits)
+    files |= lookups
+    if silent:
+        parameters |= {"Lookups": steps.weight_depth, "LookupPrefix": text(f"mem/{name}_lookup_")}
     if rows is not _POINT or columns is not _POINT:
         tables, more = address_tables(name, sliding(rows), sliding(columns), steps)
         files, parameters = files | tables, parameters | more | {"Spatial": 1}
@@ -104,13 +139,15 @@ def _synapse(
         parameters={
             "InLanes": in_lanes,
             "ValueBits": value_bits,
+            "FieldValues": field,
+            "Banks": banks,
             "Ports": ports,
             "InGroups": inputs // in_lanes,
             "Columns": columns.size,
             "Rows": rows.size,
             "QueueDepth": queue,
             "WeightBits": weight_bits,
-            "WeightDepth": steps.weight_depth,
+            "WeightDepth": (stored or steps.weight_depth) << layout.code_bits,
             "Lanes": lanes,
             "OutLanes": out_lanes,
             "Groups": words,
@@ -133,30 +170,90 @@ def _current_bits(convolution: Convolution, value_bits: int) -> int:
     return Interval(low, high).bits
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """How weights lie in the memories of a synapse."""
+
+    lanes: int
+    banks: int
+    field: int  # channels of a field, or 0
+    value_bits: int
+
+    @property
+    def code_bits(self) -> int:
+        """Bits that select a word of a row."""
+        return self.field * self.value_bits
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits that a word's numbers have more than a weight has."""
+        return (self.field * ((1 << self.value_bits) - 1)).bit_length() if self.field else 0
+
+
+Row = list[list[int]]  # weights [channel][lane] of a channel or of a field
+
+
 def _memories(
-    name: str, convolution: Convolution, lanes: int, ports: int, weight_bits: int
+    name: str, rows_of: list[list[Row]], layout: _Layout, weight_bits: int
 ) -> tuple[Files, Parameters]:
     """Return the weight files of a synapse, and the parameter that goes with them."""
     prefix = f"mem/{name}_weights_"
     files = {}
-    for port in range(ports):
-        rows = _weight_rows(convolution, lanes, ports, port)
-        words = [pack(row, weight_bits) for row in rows]
-        files[f"{prefix}{port}.mem"] = memory_file(words, weight_bits * lanes)
+    for bank, rows in enumerate(rows_of):
+        words = [
+            pack(word, weight_bits)
+            for units in rows
+            for word in (_sums(units, layout.value_bits) if layout.field else units)
+        ]
+        files[f"{prefix}{bank}.mem"] = memory_file(words, weight_bits * layout.lanes)
     return files, {"WeightPrefix": text(prefix)}
 
 
-def _weight_rows(c: Convolution, lanes: int, ports: int, port: int) -> list[list[int]]:
-    """Return the words of a port: by tap, word of a group's outputs, and channel."""
-    own = c.shape[2] // c.groups  # input channels of a group
-    outputs = c.weight.shape[0] // c.groups
+def _stored_once(name: str, rows_of: list[list[Row]]) -> tuple[Files, list[list[Row]], int]:
+    """Return the lookup files, the rows of every bank without repetition, and their number."""
+    files, stored = {}, []
+    for rows in rows_of:
+        stored.append([row for index, row in enumerate(rows) if row not in rows[:index]])
+    depth = max(map(len, stored))
+    for bank, rows in enumerate(rows_of):
+        numbers = [stored[bank].index(row) for row in rows]
+        bits = max(1, (depth - 1).bit_length())
+        files[f"mem/{name}_lookup_{bank}.mem"] = memory_file(numbers, bits)
+        stored[bank] += [stored[bank][0]] * (depth - len(stored[bank]))
+    return files, stored, depth
+
+
+def _sums(field: list[list[int]], value_bits: int) -> list[list[int]]:
+    """Return what a field of channels adds to the lanes, for everything that it may hold."""
+    mask = (1 << value_bits) - 1
     return [
-        c.weight[group * outputs + first :][:lanes, channel % own, y, x].tolist()
+        [
+            sum((bits >> (place * value_bits) & mask) * channel[lane]
+                for place, channel in enumerate(field))
+            for lane in range(len(field[0]))
+        ]
+        for bits in range(1 << (len(field) * value_bits))
+    ]  # fmt: skip
+
+
+def _weight_rows(c: Convolution, layout: _Layout, bank: int) -> list[Row]:
+    """Return the rows of a bank.
+
+    Rows come by tap, word of a group's outputs, and channel or field.
+    """
+    own = c.shape[2] // c.groups  # input channels of a group
+    outputs, size = c.weight.shape[0] // c.groups, layout.field or 1
+    return [
+        [
+            c.weight[channel // own * outputs + first :][
+                : layout.lanes, channel % own, y, x
+            ].tolist()
+            for channel in range(unit * size, (unit + 1) * size)
+        ]
         for y in range(c.rows.kernel)
         for x in range(c.columns.kernel)
-        for first in range(0, outputs, lanes)
-        for channel in range(port, c.shape[2], ports)
-        for group in [channel // own]
+        for first in range(0, outputs, layout.lanes)
+        for unit in range(bank, c.shape[2] // size, layout.banks)
     ]
 
 
@@ -209,8 +306,36 @@ _SYNAPSES = (
         columns=Window(size=8, kernel=3, stride=2, padding=3, dilation=3),
         in_lanes=1, lanes=1, out_lanes=1, value_bits=2,
     ),
+    # Two ports of one memory; fields of channels.
+    _synapse("syn_two_ports", channels=(12, 4), in_lanes=6, banks=1, ports=2, lanes=4, out_lanes=2),
+    _synapse("syn_fields", channels=(12, 4), in_lanes=12, field=2, lanes=4, out_lanes=2),
+    _synapse("syn_lookup", channels=(16, 4), in_lanes=8, field=2, banks=2, ports=4, lanes=4,
+             out_lanes=2, silent=13),
+    _synapse(
+        "syn_lookup_conv", channels=(4, 4), rows=Window(size=4, kernel=2),
+        columns=Window(size=3, kernel=2), in_lanes=4, ports=2, lanes=2, out_lanes=2, silent=2,
+    ),
+    _synapse(
+        "syn_field_conv", channels=(8, 4), rows=Window(size=4, kernel=3, padding=1),
+        columns=Window(size=5, kernel=2), in_lanes=4, field=2, banks=1, ports=2, lanes=2,
+        out_lanes=2,
+    ),
 )  # fmt: skip
 _SLOW_SYNAPSES = (
+    # Fields and memories with two ports
+    _synapse(
+        "syn_field_planes", channels=(6, 4), in_lanes=6, field=1, banks=2, ports=4, lanes=2,
+        out_lanes=2, value_bits=3, repeats=2, slow=True,
+    ),
+    _synapse(
+        "syn_field_groups", channels=(16, 6), in_lanes=8, field=4, ports=2, lanes=3, out_lanes=3,
+        most_negative=True, slow=True,
+    ),
+    _synapse(
+        "syn_pairs_conv", channels=(8, 4), rows=Window(size=4, kernel=3, padding=1),
+        columns=Window(size=5, kernel=2), in_lanes=8, banks=2, ports=4, lanes=2, out_lanes=2,
+        value_bits=2, slow=True,
+    ),
     # A kernel larger than the map; strides that skip positions; a pool that drops a remainder.
     _synapse(
         "syn_wide_kernel", channels=(2, 3), rows=Window(size=3, kernel=5, padding=2),

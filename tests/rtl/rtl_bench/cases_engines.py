@@ -32,6 +32,7 @@ def _engine(
     weight_bits: int = 4,
     row_taps: int = 1,  # taps from one along y to the next
     queue: int = 4,
+    buffers: int,
     slow: bool,
 ) -> Case:
     height, width, channels = engine.shape
@@ -66,6 +67,7 @@ def _engine(
             "WeightDepth": steps.weight_depth,
             "OutLanes": out_lanes,
             "Depth": steps.depth,
+            "Buffers": buffers,
             **parameters,
         },
         files=files,
@@ -86,6 +88,7 @@ def _depthwise(
     weight_bits: int = 4,
     repeats: int = 1,
     queue: int = 4,
+    buffers: int = 1,
     slow: bool = False,
 ) -> Case:
     rng = np.random.default_rng(list(name.encode()))
@@ -103,6 +106,7 @@ def _depthwise(
         weight_bits=weight_bits,
         row_taps=columns.kernel,
         queue=queue,
+        buffers=buffers,
         parameters={"CurrentBits": _bits(weight, (1, 2), pooled), "Repeats": repeats},
         slow=slow,
     )
@@ -125,6 +129,7 @@ def _mixing(
     value_bits: int = 1,
     weight_bits: int = 4,
     queue: int = 4,
+    buffers: int = 1,
     slow: bool = False,
 ) -> Case:
     height, width, _ = shape
@@ -143,6 +148,7 @@ def _mixing(
         weight_bits=weight_bits,
         row_taps=width if axis == "tokens" else 1,
         queue=queue,
+        buffers=buffers,
         parameters={"Shared": 1, "CurrentBits": _bits(weight, (1,), (1 << value_bits) - 1)},
         slow=slow,
     )
@@ -161,6 +167,7 @@ def _pool(
     signed: bool = False,
     current_bits: int | None = None,
     queue: int = 4,
+    buffers: int = 1,
     slow: bool = False,
 ) -> Case:
     summed = 1 if largest else rows.kernel * columns.kernel
@@ -177,6 +184,7 @@ def _pool(
         out_lanes=out_lanes,
         value_bits=value_bits,
         queue=queue,
+        buffers=buffers,
         parameters={
             "Mode": 2 if largest else 1,
             "Signed": int(signed),
@@ -262,11 +270,12 @@ _ENGINES = (
     _depthwise(
         "dw_planes", channels=4, rows=Window(size=6, kernel=3, stride=2, padding=1),
         columns=Window(size=5, kernel=2, dilation=2), lanes=4, out_lanes=2, value_bits=3,
-        repeats=2, queue=1,
+        repeats=2, queue=1, buffers=2,
     ),
     _mixing("mix_rows", "rows", (4, 3, 6), lanes=3, out_lanes=3),
     _mixing("mix_columns", "columns", (2, 5, 4), lanes=2, out_lanes=1, value_bits=2),
-    _mixing("mix_tokens", "tokens", (3, 2, 4), lanes=4, out_lanes=2, weight_bits=6, queue=6),
+    _mixing("mix_tokens", "tokens", (3, 2, 4), lanes=4, out_lanes=2, weight_bits=6, queue=6,
+            buffers=2),
     _pool(
         "sum_counts", largest=False, channels=4, rows=Window(size=4, kernel=2, stride=2),
         columns=Window(size=5, kernel=3, padding=1), lanes=2, out_lanes=2, value_bits=2,
@@ -274,6 +283,7 @@ _ENGINES = (
     _pool(
         "sum_currents", largest=False, channels=3, rows=Window(size=4, kernel=4),
         columns=Window(size=4, kernel=4), lanes=3, out_lanes=1, value_bits=5, signed=True,
+        buffers=2,
     ),
     # Sums one bit short wrap, and so does the model.
     _pool(
@@ -292,29 +302,30 @@ _ENGINES = (
     _pool(
         "max_currents", largest=True, channels=6, rows=Window(size=4, kernel=3, padding=1),
         columns=Window(size=5, kernel=2, stride=2), lanes=3, out_lanes=3, value_bits=4,
-        signed=True, current_bits=6,
+        signed=True, current_bits=6, buffers=2,
     ),
 )  # fmt: skip
 _SLOW_ENGINES = (
     _depthwise(
         "dw_pool", channels=8, rows=Window(size=9, kernel=2, pool=2, padding=1),
         columns=Window(size=7, kernel=3, pool=2, padding=1), lanes=4, out_lanes=4, slow=True,
-        weight_bits=8, queue=50,
+        weight_bits=8, queue=50, buffers=2,
     ),
     _depthwise(
         "dw_sixteen", channels=3, rows=Window(size=3, kernel=5, padding=2), columns=Window(size=2),
         lanes=3, out_lanes=1, value_bits=16, weight_bits=2, slow=True,
     ),
-    _mixing("mix_wide", "tokens", (4, 4, 16), lanes=8, out_lanes=4, value_bits=4, slow=True),
+    _mixing("mix_wide", "tokens", (4, 4, 16), lanes=8, out_lanes=4, value_bits=4, buffers=2,
+            slow=True),
     _mixing("mix_one", "rows", (1, 3, 2), lanes=2, out_lanes=2, slow=True),
     _pool(
         "sum_global", largest=False, channels=8, rows=Window(size=6, kernel=6),
-        columns=Window(size=5, kernel=5), lanes=8, out_lanes=1, slow=True,
+        columns=Window(size=5, kernel=5), lanes=8, out_lanes=1, buffers=2, slow=True,
     ),
     _pool(
         "max_wide", largest=True, channels=8, rows=Window(size=7, kernel=3, stride=3, padding=2),
         columns=Window(size=8, kernel=5, padding=2), lanes=4, out_lanes=2, value_bits=12,
-        signed=True, slow=True,
+        signed=True, buffers=2, slow=True,
     ),
     _pool(
         "max_one", largest=True, channels=1, rows=Window(), columns=Window(), lanes=1, out_lanes=1,

@@ -44,6 +44,10 @@ _RESIZES = (
     (3, 2, 8),
 )
 
+# Latency, Repeats
+_SLOW_UNROLLED = ((9, 7), (1, 16), (4, 5))
+_UNROLLED = ((1, 1), (2, 1), (5, 1), (1, 3), (3, 4), (2, 2))
+
 _ADDS = 14
 _CONCATS = 10
 _SLOW = 10
@@ -72,6 +76,11 @@ def _delay(*values: int, slow: bool = False) -> Case:
 def _resize(*values: int, slow: bool = False) -> Case:
     names = ("Bits", "InLanes", "OutLanes")
     return _named("spikeloom_resize", "resize", names, values, slow=slow)
+
+
+def _unrolled(*values: int, slow: bool = False) -> Case:
+    names = ("Latency", "Repeats")
+    return _named("spikeloom_unrolled", "unrolled", names, values, slow=slow)
 
 
 def _add(
@@ -206,6 +215,8 @@ CASES: tuple[Case, ...] = (
     *(_delay(*values, slow=True) for values in _SLOW_DELAYS),
     *(_resize(*values) for values in _RESIZES),
     *(_resize(*values, slow=True) for values in _SLOW_RESIZES),
+    *(_unrolled(*values) for values in _UNROLLED),
+    *(_unrolled(*values, slow=True) for values in _SLOW_UNROLLED),
     _add("add_currents", (6, 8), shifts=(3, 0), bias=(-7, -7)),
     _add("add_spikes", (1,), signed=(False,), lanes=4, spare=0, out_bits=2),
     _add("add_mixed", (1, 8, 5), signed=(False, True, True), shifts=(4, 0, 2), spare=0),

@@ -1,9 +1,10 @@
-"""Parameter sets of the neurons."""
+"""Parameter sets of the neurons, in a memory and side by side."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -125,6 +126,29 @@ def _decay(rule: Rule, membrane: int) -> int:
     return int(rule.leak(np.array(membrane)))
 
 
+def _array(name: str, *, neurons: int, steps: int, varied: bool = False, **rest: Any) -> Case:
+    """Neurons side by side: one word, and constants as parameters."""
+    case = _neuron(
+        name, lanes=neurons, words=1, steps=steps, table=int(varied), varied=varied, **rest
+    )
+    rule: Rule = case.facts
+    repeats = neurons // len(rule.biases)
+    gone = ("Lanes", "Words", "Bias", "Threshold", "Table", "TableDepth", "TableFile")
+    parameters = {key: value for key, value in case.parameters.items() if key not in gone}
+    for key, values, bits in (
+        ("Biases", rule.biases, case["BiasBits"]),
+        ("Thresholds", rule.thresholds, case["ThresholdBits"]),
+    ):
+        word = pack((value, bits) for value in values * repeats)
+        parameters[key] = sized(word, bits * neurons)
+    return replace(
+        case,
+        module="spikeloom_neuron_array",
+        parameters={"Neurons": neurons, **parameters},
+        files={},
+    )
+
+
 _NEURONS = (
     _neuron("nrn_if", lanes=1, words=1, steps=1),
     _neuron("nrn_lif", lanes=2, words=2, steps=3, leak=Leak.shift(2), table=1, varied=True),
@@ -170,5 +194,52 @@ _SLOW_NEURONS = (
             reset=Reset.NONE, threshold=(1, 1), slow=True),
     _neuron("nrn_one_threshold", lanes=8, words=3, steps=4, threshold=(1, 1), slow=True),
 )  # fmt: skip
+_ARRAYS = (
+    _array("array_one", neurons=1, steps=1),
+    _array("array_once", neurons=3, steps=1, leak=Leak.shift(2), varied=True, saturates=8),
+    _array("array_lif", neurons=4, steps=3, leak=Leak.shift(2), varied=True),
+    _array("array_if", neurons=2, steps=5, bias=(-2, -2)),
+    _array(
+        "array_zero", neurons=5, steps=4, leak=Leak.shift(3), reset=Reset.ZERO, saturates=8,
+        current_bits=9, varied=True,
+    ),
+    _array("array_none", neurons=3, steps=2, leak=_SUM, reset=Reset.NONE),
+    _array(
+        "array_late", neurons=4, steps=5, leak=Leak.shift(1), saturates=8, delayed=True,
+        varied=True,
+    ),
+    _array("array_late_wide", neurons=3, steps=3, leak=_THREE, delayed=True, varied=True),
+    _array(
+        "array_late_zero", neurons=2, steps=4, reset=Reset.ZERO, leak=Leak.shift(2), delayed=True,
+        varied=True,
+    ),
+    _array("array_late_none", neurons=2, steps=3, reset=Reset.NONE, delayed=True),
+    _array(
+        "array_integrator", neurons=5, steps=3, leak=Leak.shift(1), spiking=False,
+        reset=Reset.NONE, bias=(-5, -5), threshold=(1, 1),
+    ),
+    _array(
+        "array_narrow", neurons=4, steps=6, leak=Leak.shift(2), saturates=5, current_bits=9,
+        bias=(-3, -3), threshold=(12, 12),
+    ),
+)  # fmt: skip
+_SLOW_ARRAYS = (
+    _array("array_wide", neurons=32, steps=8, leak=_THREE, saturates=12, current_bits=11,
+           varied=True, slow=True),
+    _array("array_late_clamp", neurons=3, steps=6, leak=_SUM, saturates=7, varied=True,
+           current_bits=7, slow=True, delayed=True),
+    _array("array_late_if", neurons=2, steps=9, saturates=7, threshold=(30, 30), slow=True,
+           delayed=True),
+    _array("array_late_zero_clamp", neurons=3, steps=7, saturates=7, reset=Reset.ZERO, slow=True,
+           delayed=True, varied=True, leak=Leak.shift(4)),
+    _array("array_no_leak_left", neurons=2, steps=4, leak=Leak((LeakTerm(1, 31),)), slow=True,
+           varied=True),
+    _array("array_counts", neurons=3, steps=8, current_bits=2, spiking=False, reset=Reset.NONE,
+           threshold=(1, 1), slow=True),
+    _array("array_clamped_sums", neurons=2, steps=4, spiking=False, reset=Reset.NONE, saturates=7,
+           threshold=(1, 1), slow=True),
+    _array("array_one_threshold", neurons=8, steps=4, threshold=(1, 1), slow=True),
+    _array("array_long", neurons=2, steps=25, leak=Leak.shift(3), varied=True, slow=True),
+)  # fmt: skip
 
-CASES: tuple[Case, ...] = (*_NEURONS, *_SLOW_NEURONS)
+CASES: tuple[Case, ...] = (*_NEURONS, *_SLOW_NEURONS, *_ARRAYS, *_SLOW_ARRAYS)

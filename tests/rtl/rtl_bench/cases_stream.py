@@ -18,28 +18,39 @@ from spikeloom.codegen._literals import (
 
 _SLOW_FIFOS = ((3, 6), (64, 9), (65, 17), (128, 64), (1, 33))
 _FIFOS = ((1, 1), (8, 1), (8, 2), (5, 3), (8, 4), (33, 5), (70, 7), (16, 32))
-_SLOW_ROMS = ((1, 2), (8, 4), (31, 9), (65, 17))
-_ROMS = ((1, 1), (4, 2), (7, 3), (33, 5), (130, 100))
+_SLOW_ROMS = ((1, 2), (8, 4), (31, 9), (65, 17), (5, 12, 3))
+_ROMS = ((1, 1), (4, 2), (7, 3), (33, 5), (130, 100), (9, 20, 2))
 
-# Lanes, ValueBits, Ports, Groups, Columns, Rows, Depth
+# Lanes, ValueBits, FieldValues, Banks, Ports, Groups, Columns, Rows, Depth
 _SLOW_QUEUES = (
-    (2, 1, 1, 3, 1, 1, 3),
-    (8, 2, 8, 1, 5, 2, 6),
-    (5, 7, 5, 3, 1, 4, 9),
-    (12, 5, 3, 2, 2, 3, 4),
-    (16, 8, 4, 4, 1, 1, 4),
-    (32, 1, 8, 1, 6, 5, 30),
+    (2, 1, 0, 1, 1, 3, 1, 1, 3),
+    (8, 2, 0, 8, 8, 1, 5, 2, 6),
+    (5, 7, 0, 5, 5, 3, 1, 4, 9),
+    (12, 5, 0, 3, 3, 2, 2, 3, 4),
+    (16, 8, 0, 4, 4, 4, 1, 1, 4),
+    (32, 1, 0, 8, 8, 1, 6, 5, 30),
+    (32, 1, 0, 4, 8, 1, 6, 5, 30),
+    (24, 2, 3, 2, 4, 3, 2, 2, 9),
+    (28, 1, 4, 1, 1, 7, 1, 1, 7),
+    (6, 3, 1, 3, 6, 1, 3, 1, 2),
 )
 _QUEUES = (
-    (1, 1, 1, 1, 1, 1, 1),
-    (1, 1, 1, 5, 1, 1, 2),
-    (2, 2, 2, 1, 1, 1, 1),
-    (4, 1, 1, 2, 3, 2, 4),
-    (4, 1, 2, 3, 2, 3, 5),
-    (6, 3, 3, 2, 2, 2, 3),
-    (4, 8, 4, 1, 3, 1, 12),
-    (16, 1, 4, 2, 4, 4, 32),
-    (3, 16, 1, 1, 2, 1, 2),
+    (1, 1, 0, 1, 1, 1, 1, 1, 1),
+    (1, 1, 0, 1, 1, 5, 1, 1, 2),
+    (2, 2, 0, 2, 2, 1, 1, 1, 1),
+    (4, 1, 0, 1, 1, 2, 3, 2, 4),
+    (4, 1, 0, 2, 2, 3, 2, 3, 5),
+    (6, 3, 0, 3, 3, 2, 2, 2, 3),
+    (4, 8, 0, 4, 4, 1, 3, 1, 12),
+    (16, 1, 0, 4, 4, 2, 4, 4, 32),
+    (3, 16, 0, 1, 1, 1, 2, 1, 2),
+    (6, 1, 0, 1, 2, 2, 2, 1, 4),
+    (8, 2, 0, 2, 4, 1, 3, 2, 5),
+    (1, 1, 0, 1, 2, 3, 1, 1, 3),
+    (12, 1, 4, 1, 2, 2, 1, 1, 3),
+    (6, 2, 1, 3, 3, 2, 2, 1, 4),
+    (8, 1, 2, 2, 4, 3, 2, 2, 5),
+    (4, 2, 4, 1, 1, 2, 1, 2, 1),
 )
 
 # Width, Groups, GroupStep, Columns, Rows, Depth
@@ -90,15 +101,15 @@ def _fifo(width: int, depth: int, *, slow: bool) -> Case:
     )
 
 
-def _rom(width: int, depth: int, *, slow: bool) -> Case:
-    name = f"rom_{width}x{depth}"
+def _rom(width: int, depth: int, ports: int = 1, *, slow: bool) -> Case:
+    name = f"rom_{width}x{depth}" + (f"_{ports}" if ports > 1 else "")
     random = Random(name)
     words = [random.getrandbits(width) for _ in range(depth)]
     path = f"mem/{name}.mem"
     return Case(
         name=name,
         module="spikeloom_rom",
-        parameters={"Width": width, "Depth": depth, "File": text(path)},
+        parameters={"Width": width, "Depth": depth, "Ports": ports, "File": text(path)},
         files={path: memory_file(words, width)},
         facts=words,
         slow=slow,
@@ -117,7 +128,9 @@ def _named(
 
 
 def _queue(*values: int, slow: bool) -> Case:
-    names = ("Lanes", "ValueBits", "Ports", "Groups", "Columns", "Rows", "Depth")
+    names = (
+        "Lanes", "ValueBits", "FieldValues", "Banks", "Ports", "Groups", "Columns", "Rows", "Depth",
+    )  # fmt: skip
     return _named("spikeloom_event_queue", "queue", names, values, slow=slow)
 
 
@@ -202,7 +215,7 @@ def _table_rule(
             "RowBits": address_bits(rows),
             "ColumnBits": address_bits(columns),
             "ChannelBits": address_bits(channels) if channels else 3,
-            "PlaneBits": 2,
+            "CodeBits": 2,
             "Spatial": 1,
             "Groups": groups,
             "GroupStep": random.randint(1, 9),

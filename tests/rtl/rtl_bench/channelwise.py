@@ -170,3 +170,13 @@ class ChannelwiseBench(AxisBench):
         start, arrivals = await self.arrivals_of([full])
         assert arrivals[0] - start <= words + clocks + 20, "a visit must take one clock"
         assert self._busy == visits + len(arrivals), "busy_o must be high for visits and beats"
+        if self.case["Buffers"] > 1:
+            await self._overlap(full, max(words, clocks, len(arrivals) + 5))
+
+    async def _overlap(self, step: IntArray, slowest: int) -> None:
+        """A step takes no longer than the slowest of its words, its visits and its beats."""
+        count = 6
+        _, arrivals = await self.arrivals_of([step] * count)
+        last = len(arrivals) // count - 1  # beat of the first step
+        taken = arrivals[-1] - arrivals[last]
+        assert taken <= (count - 1) * slowest, "visits and beats of different steps must overlap"

@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
 from rtl_bench.agents import Bench, Bundle, Instance, consecutive, pack, split, with_last
 from spikeloom.sim.axis import AxisSink, AxisSource, Beat
 
-_OUTPUTS = ("m_last_o", "m_row_o", "m_column_o", "m_event_o", "m_channel_o", "m_plane_o")
+_OUTPUTS = ("m_last_o", "m_row_o", "m_column_o", "m_event_o", "m_channel_o", "m_code_o")
 
-Event = tuple[int, int]  # row of the weight memory, bit plane
+Event = tuple[int, int]  # row of the weight memory; bit plane, or bits of a field
 Step = list[list[int]]  # value words, each the values of its lanes
 
 
 @dataclass(slots=True)
 class _Word:
-    """What is left of the events of a word, by port; they may come in any order."""
+    """What is left of the events of a word, by bank; they may come in any order."""
 
     row: int
     column: int
     last: bool
+    ports: int  # of a bank
     events: list[set[Event]]
 
     @property
     def left(self) -> int:
-        return max(map(len, self.events))
+        """Beats that the rest takes."""
+        return max(-(-len(events) // self.ports) for events in self.events)
 
 
 class _Checker:
     """Follows the events word by word.
 
-    A port that has an event left must send one in every beat of its word, so
-    that the number of beats is known as well.
+    A bank that has events left must send one by each of its ports in every beat
+    of its word, so that the number of beats is known as well.
     """
 
-    def __init__(self, channel_bits: int, plane_bits: int, outputs: Bundle) -> None:
+    def __init__(self, channel_bits: int, code_bits: int, outputs: Bundle) -> None:
         self._channel_bits = channel_bits
-        self._plane_bits = plane_bits
+        self._code_bits = code_bits
         self._outputs = outputs
         self._words: deque[_Word] = deque()
 
@@ -54,18 +57,20 @@ class _Checker:
 
     def check(self, beat: Beat) -> None:
         assert self._words, "a beat came where none must come"
-        last, row, column, mask, channels, planes = self._outputs.split(beat.data)
+        last, row, column, mask, channels, codes = self._outputs.split(beat.data)
         word = self._words[0]
         place = f"word at ({word.row}, {word.column})"
-        ports = len(word.events)
-        for port, (channel, plane) in enumerate(
+        ports = len(word.events) * word.ports
+        sent = list(
             zip(
                 split(channels, self._channel_bits, ports),
-                split(planes, self._plane_bits, ports),
+                split(codes, self._code_bits, ports),
                 strict=True,
             )
-        ):
-            self._check_port(place, word.events[port], mask >> port & 1, (channel, plane))
+        )
+        for bank, events in enumerate(word.events):
+            for port in range(bank * word.ports, (bank + 1) * word.ports):
+                self._check_port(place, events, mask >> port & 1, sent[port])
         if mask:
             assert (row, column) == (word.row, word.column), f"{place}: came at ({row}, {column})"
         ends = word.last and not word.left
@@ -79,6 +84,7 @@ class _Checker:
             events.remove(event)
         else:
             assert not events, f"{place}: no event came of {events}"
+            assert event[1] == 0, f"{place}: a port without an event has code {event[1]}"
 
 
 class EventQueueBench(Bench):
@@ -98,7 +104,7 @@ class EventQueueBench(Bench):
         outputs = Bundle(instance, _OUTPUTS)
         widths, ports = self.case.widths, self.case["Ports"]
         self.checker = _Checker(
-            widths["m_channel_o"] // ports, widths["m_plane_o"] // ports, outputs
+            widths["m_channel_o"] // ports, widths["m_code_o"] // ports, outputs
         )
         self.checkers = [self.checker]
         sink = AxisSink(
@@ -144,31 +150,40 @@ class EventQueueBench(Bench):
 
     def _events(self, index: int, values: list[int], *, is_last: bool) -> _Word:
         """Return the events of a word: the model."""
-        lanes, ports = self.case["Lanes"], self.case["Ports"]
+        banks, ports = self.case["Banks"], self.case["Ports"]
         position, group = divmod(index, self.case["Groups"])
         row, column = divmod(position, self.case["Columns"])
-        events: list[set[Event]] = [set() for _ in range(ports)]
-        for lane, value in enumerate(values):
-            channel = group * lanes + lane
-            for plane in range(self.case["ValueBits"]):
-                if value >> plane & 1:
-                    events[channel % ports].add((channel // ports, plane))
-        return _Word(row, column, is_last, events)
+        events: list[set[Event]] = [set() for _ in range(banks)]
+        units = list(self._units(values))
+        for place, codes in enumerate(units):
+            channel = group * len(units) + place
+            events[channel % banks].update((channel // banks, code) for code in codes)
+        return _Word(row, column, is_last, ports // banks, events)
+
+    def _units(self, values: list[int]) -> Iterator[list[int]]:
+        """Yield the codes of every channel, or of every field."""
+        bits, size = self.case["ValueBits"], self.case["FieldValues"]
+        for first in range(0, len(values), size or 1):
+            if size:
+                field = pack(values[first : first + size], bits)
+                yield [field] if field else []
+            else:
+                yield [plane for plane in range(bits) if values[first] >> plane & 1]
 
     async def timing(self) -> None:
         lanes, depth = self.case["Lanes"], self.case["Depth"]
         one = [1] + [0] * (lanes - 1)
         start, arrivals = await self.arrivals_of([[one]])
-        assert arrivals == [start + 4], "the latency must be 4 clocks"
+        assert arrivals == [start + 6], "the latency must be 6 clocks"
         full = [[(1 << self.case["ValueBits"]) - 1] * lanes] * self.words
         _, arrivals = await self.arrivals_of([full, full])
-        beats_of_word = lanes // self.case["Ports"] * self.case["ValueBits"]
+        beats_of_word = self._events(0, full[0], is_last=True).left
         assert consecutive(arrivals, 2 if depth == 1 and beats_of_word == 1 else 1), "bubbles"
         self.output_gate.closed = True
         taken = self.source.taken
-        for _ in range(depth + 5):
+        for _ in range(depth + 7):
             self.send([one])
         await self.domain.step(3 * depth + 20)
-        assert self.source.taken - taken >= depth + 1, "it must hold Depth + 1 words"
+        assert self.source.taken - taken >= depth + 3, "it must hold Depth + 3 words"
         self.output_gate.closed = False
         await self.finish()

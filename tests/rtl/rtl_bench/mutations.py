@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from rtl_bench import mutations_flow
+from rtl_bench import mutations_accumulator, mutations_flow, mutations_unrolled
 from rtl_bench.suite import Mutation
-
-_FORWARD = "else if (visit_3_q && (address_3_q == address_1_q)) operand_q <= sum_q;"
 
 MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "overflows", "spikeloom_fifo", "fifo_8x4",
-        "assign s_axis_tready = (count_q != FullCount);", "assign s_axis_tready = 1'b1;",
+        "assign s_axis_tready = !full_q;", "assign s_axis_tready = 1'b1;",
     ),
     Mutation(
         "does_not_hold", "spikeloom_rom", "rom_7x3",
@@ -21,19 +19,20 @@ MUTATIONS: tuple[Mutation, ...] = (
         "(s_axis_tdata != 0) || s_axis_tlast", "(s_axis_tdata != 0)",
     ),
     Mutation(
-        "ends_with_the_first", "spikeloom_event_queue", "queue_4_1_2_3_2_3_5",
-        "out_last_q <= last_q && exhausted;", "out_last_q <= last_q;",
+        "ends_with_the_first", "spikeloom_event_queue", "queue_4_1_0_2_2_3_2_3_5",
+        "out_last_q <= last_q && exhausted_q;", "out_last_q <= last_q;",
     ),
     Mutation(
         "ends_early", "spikeloom_address_rule", "rule_5x4",
         "loop_last_q && finished", "loop_last_q && last_group",
     ),
     Mutation(
-        "forwards_once", "spikeloom_accumulator", "accumulator_4_4_9_9_4_1_0", _FORWARD, "",
+        "forwards_once", "spikeloom_accumulator", "accumulator_4_4_9_9_4_1_0_1",
+        "forward_q <= is_newest || is_newer;", "forward_q <= is_newest;",
     ),
     Mutation(
         "holds_late", "spikeloom_synapse", "syn_conv",
-        ".hold_i(hold || visit_last_q)", ".hold_i(hold)",
+        ".close_i(visit_valid && visit_last)", ".close_i(visit_last_q[1])",
     ),
     Mutation(
         "fires_above", "spikeloom_neuron", "nrn_lif",
@@ -44,7 +43,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "data_2_q[l] ? wide : {ShiftedBits{1'b0}}", "wide",
     ),
     Mutation(
-        "runs_ahead", "spikeloom_product", "dst_heads", "visit_last_q || !loaded_q", "visit_last_q",
+        "runs_ahead", "spikeloom_product", "dst_heads", "hold || !loaded_q", "hold",
     ),
     Mutation(
         "last_of_equals", "spikeloom_argmax", "argmax_3_2_9",
@@ -61,7 +60,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "keeps_its_words", "spikeloom_fifo", "fifo_8x4",
-        "      count_q <= 0;\n", "", slow=True,
+        "      count_q <= 0;\n      full_q <= 1'b0;\n      filled_q <= 1'b0;\n", "", slow=True,
     ),
     Mutation(
         "forgets_the_column", "spikeloom_word_queue", "words_4_1_4_3_2_2",
@@ -81,30 +80,16 @@ MUTATIONS: tuple[Mutation, ...] = (
         "column_output_q - ColumnOutput;", "output_q - ColumnOutput;", slow=True,
     ),
     Mutation(
-        "forwards_nothing", "spikeloom_accumulator", "accumulator_6_3_12_7_5_4_0",
-        "if (visit_2_q && (address_2_q == address_1_q)) operand_q <= sum;",
-        "if (1'b0) operand_q <= sum;", slow=True,
-    ),
-    Mutation(
-        "is_not_cleared", "spikeloom_accumulator", "accumulator_3_1_10_4_3_2_0",
-        "wire                  clear = wipe_q || (word_taken && last_repeat);",
-        "wire                  clear = wipe_q;", slow=True,
-    ),
-    Mutation(
-        "is_cleared_early", "spikeloom_accumulator", "accumulator_3_1_10_4_3_2_0",
-        "(word_taken && last_repeat);", "word_taken;", slow=True,
-    ),
-    Mutation(
         "shifts_early", "spikeloom_synapse", "syn_planes",
-        "gated <<< plane_2_q", "gated <<< plane_1_q", slow=True,
+        "wide <<< added_codes[", "wide <<< weight_codes[", slow=True,
     ),
     Mutation(
         "reads_the_first_weights", "spikeloom_synapse", "syn_conv",
-        "visit_weight + row;", "row;", slow=True,
+        "visit_weight + offset;", "offset;", slow=True,
     ),
     Mutation(
         "starts_from_the_last", "spikeloom_neuron", "nrn_zero",
-        "first_1_q ? {SumBits{1'b0}} : old", "old", slow=True,
+        "Restart != 0 && first_1_q", "1'b0", slow=True,
     ),
     Mutation(
         "saturates_late", "spikeloom_neuron", "nrn_narrow",
@@ -120,6 +105,26 @@ MUTATIONS: tuple[Mutation, ...] = (
         "leak(start - wide_threshold[SumBits-1:0]);", slow=True,
     ),
     Mutation(
+        "adds_idle_ports", "spikeloom_synapse", "syn_dense",
+        "FieldValues == 0 && !weight_events[p]", "1'b0", slow=True,
+    ),
+    Mutation(
+        "reads_the_field_early", "spikeloom_synapse", "syn_lookup",
+        "read_codes = code_q[Read*", "read_codes = code_q[1*", slow=True,
+    ),
+    Mutation(
+        "counts_the_first_bank", "spikeloom_event_queue", "queue_6_3_0_3_3_2_2_2_3",
+        "if (count > beats) beats = count;", "if (j == 0) beats = count;", slow=True,
+    ),
+    Mutation(
+        "finds_one_twice", "spikeloom_event_queue", "queue_6_1_0_1_2_2_2_1_4",
+        "first[VectorBits-1-k] & ~lowest[k]", "first[VectorBits-1-k]", slow=True,
+    ),
+    Mutation(
+        "mixes_the_fields", "spikeloom_event_queue", "queue_6_2_1_3_3_2_2_1_4",
+        "if (advance) out_word_q <= word_q;", "out_word_q <= word_q;", slow=True,
+    ),
+    Mutation(
         "repeats_once", "spikeloom_synapse", "syn_planes", ".Repeats(Repeats)", ".Repeats(1)",
         slow=True,
     ),
@@ -130,10 +135,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "forgets_the_channel", "spikeloom_address_rule", "rule_channels",
         "position_output + channel_output;", "position_output;", slow=True,
-    ),
-    Mutation(
-        "compares_signed", "spikeloom_accumulator", "accumulator_3_3_6_6_4_2_1",
-        "(wide > current) ?", "($signed(wide) > $signed(current)) ?", slow=True,
     ),
     Mutation(
         "mixes_the_groups", "spikeloom_channelwise", "dw_conv",
@@ -160,8 +161,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         "(Mode == 1) && (Signed != 0) && value[ValueBits-1];", "1'b0;", slow=True,
     ),
     Mutation(
+        "waits_for_its_results", "spikeloom_channelwise", "dw_planes",
+        ".Buffers(Buffers)", ".Buffers(1)", slow=True,
+    ),
+    Mutation(
         "holds_late", "spikeloom_channelwise", "max_spikes",
-        ".hold_i(hold || visit_last_q)", ".hold_i(hold)", slow=True,
+        ".close_i(visit_valid && visit_last)", ".close_i(visit_last_q)", slow=True,
     ),
     Mutation(
         "always_takes_weights", "spikeloom_product", "dst_heads",
@@ -211,5 +216,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "keeps_surplus", "spikeloom_rate_encoder", "encoder_3_8_5_4_32768",
         "accept && !surplus_q", "accept", slow=True,
     ),
+    *mutations_accumulator.MUTATIONS,
     *mutations_flow.MUTATIONS,
+    *mutations_unrolled.MUTATIONS,
 )  # fmt: skip

@@ -46,8 +46,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "gathers_backwards", "spikeloom_resize", "resize_4_2_6",
-        "word_q <= {s_axis_tdata, word_q[OutWidth-1:InWidth]};",
+        "word_q <= {fill_q ? {InWidth{1'b0}} : s_axis_tdata, word_q[OutWidth-1:InWidth]};",
         "word_q <= {word_q[OutWidth-InWidth-1:0], s_axis_tdata};",
+    ),
+    Mutation(
+        "stays_in_the_beat", "spikeloom_resize", "resize_4_2_6",
+        "fill_q <= (fill_q || s_axis_tlast) && !last_part;", "fill_q <= 1'b0;",
     ),
     # Left out of the normal run
     Mutation(
@@ -91,8 +95,23 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "has_no_room", "spikeloom_resize", "resize_3_2_8",
-        "assign s_axis_tready = !full_q || m_axis_tready;", "assign s_axis_tready = !full_q;",
-        slow=True,
+        "wire free = !full_q || m_axis_tready;", "wire free = !full_q;", slow=True,
+    ),
+    Mutation(
+        "fills_with_what_is_there", "spikeloom_resize", "resize_3_2_8",
+        "fill_q ? {InWidth{1'b0}} : s_axis_tdata", "s_axis_tdata", slow=True,
+    ),
+    Mutation(
+        "takes_what_it_does_not_keep", "spikeloom_resize", "resize_3_2_8",
+        "assign s_axis_tready = free && !fill_q;", "assign s_axis_tready = free;", slow=True,
+    ),
+    Mutation(
+        "forgets_the_end", "spikeloom_resize", "resize_1_1_5",
+        "last_q <= fill_q || s_axis_tlast;", "last_q <= s_axis_tlast;", slow=True,
+    ),
+    Mutation(
+        "fills_after_a_reset", "spikeloom_resize", "resize_3_2_8",
+        "          fill_q <= 1'b0;\n", "", slow=True,
     ),
     Mutation(
         "keeps_its_place", "spikeloom_resize", "resize_2_8_2",

@@ -1,4 +1,4 @@
-"""Bench of spikeloom_neuron."""
+"""Benches of spikeloom_neuron and spikeloom_neuron_array."""
 
 from __future__ import annotations
 
@@ -62,8 +62,16 @@ class NeuronBench(ProbedBench):
         return rule
 
     @property
+    def lanes(self) -> int:
+        return self.case["Lanes"]
+
+    @property
+    def words(self) -> int:
+        return self.case["Words"]
+
+    @property
     def neurons(self) -> int:
-        return self.case["Lanes"] * self.case["Words"]
+        return self.lanes * self.words
 
     def stimulus(self) -> Inference:
         low, high = self.rule.currents
@@ -92,7 +100,7 @@ class NeuronBench(ProbedBench):
 
     def send(self, transaction: Inference) -> None:
         super().send(transaction)
-        lanes, bits = self.case["Lanes"], self.case["MembraneBits"]
+        lanes, bits = self.lanes, self.case["MembraneBits"]
         for step in self._trace(transaction):
             for i in range(0, self.neurons, lanes):
                 spikes, membranes = zip(*step[i : i + lanes], strict=True)
@@ -112,7 +120,7 @@ class NeuronBench(ProbedBench):
         return trace
 
     def beats(self, transaction: Inference) -> list[Beat]:
-        lanes, bits = self.case["Lanes"], self.case["CurrentBits"]
+        lanes, bits = self.lanes, self.case["CurrentBits"]
         starts = range(0, self.neurons, lanes)
         return [
             beat
@@ -121,7 +129,7 @@ class NeuronBench(ProbedBench):
         ]
 
     def expected(self, transaction: Inference) -> list[Beat]:
-        lanes, trace = self.case["Lanes"], self._trace(transaction)
+        lanes, trace = self.lanes, self._trace(transaction)
         shown, kind, bits = (trace, 0, 1)
         if not self.rule.spiking:
             shown, kind, bits = (trace[-1:], 1, self.case["MembraneBits"])
@@ -135,10 +143,47 @@ class NeuronBench(ProbedBench):
         ]
 
     async def timing(self) -> None:
-        words, steps = self.case["Words"], self.case["TimeSteps"]
+        words, steps = self.words, self.case["TimeSteps"]
         start, arrivals = await self.arrivals_of([self.stimulus()])
         before = 0 if self.rule.spiking else (steps - 1) * max(words, 4)
         assert arrivals[0] == start + before + 4, "the latency must be 4 clocks"
         for first in range(0, len(arrivals), words):
             assert consecutive(arrivals[first : first + words]), "a beat must take one clock"
         assert consecutive(arrivals[::words], max(words, 4)), "a step must take 4 clocks or Words"
+
+
+class NeuronArrayBench(NeuronBench):
+    """The same neurons, a whole time step in a beat."""
+
+    @property
+    def lanes(self) -> int:
+        return self.case["Neurons"]
+
+    @property
+    def words(self) -> int:
+        return 1
+
+    async def timing(self) -> None:
+        steps = self.case["TimeSteps"]
+        start, arrivals = await self.arrivals_of([self.stimulus() for _ in range(4)])
+        before = 0 if self.rule.spiking else steps - 1
+        assert arrivals[0] == start + before + 3, "the latency must be 3 clocks"
+        apart = 1 if self.rule.spiking else steps
+        assert consecutive(arrivals, apart), "a time step must take one clock"
+        await self._fill(apart)
+
+    async def _fill(self, steps: int) -> None:
+        """See how much it takes in while nothing leaves, and that nobody waits afterwards."""
+        ready = self.instance.s_axis_tready
+        self.output_gate.closed = True
+        for _ in range(2 * self.rounds):
+            self.send(self.stimulus())
+        await self.domain.step(6 * steps + 6)
+        assert not int(ready.value), "it must be full"
+        taken = self.source.taken
+        self.output_gate.closed = False
+        await self.domain.step(2)
+        assert self.source.taken == taken + 1, "ready must follow one clock behind"
+        self.arrivals.clear()
+        await self.finish()
+        assert consecutive(self.arrivals, steps), "it must catch up at once"

@@ -8,7 +8,7 @@ from spikeloom.sim.axis import Beat
 
 
 class ResizeBench(AxisBench):
-    """A transaction is the values of a time step, of any length in whole beats."""
+    """A transaction is the values of a time step, of any length in whole beats that come."""
 
     @property
     def largest(self) -> int:
@@ -16,18 +16,23 @@ class ResizeBench(AxisBench):
         return max(self.case["InLanes"], self.case["OutLanes"])
 
     def stimulus(self) -> list[int]:
-        count = self.largest * self.random.randint(1, 5)
+        parts = self.largest // self.case["InLanes"]
+        return self._values(self.case["InLanes"] * self.random.randint(1, 4 * parts))
+
+    def _values(self, count: int) -> list[int]:
         return [self.random.getrandbits(self.case["Bits"]) for _ in range(count)]
 
     def extremes(self) -> list[list[int]]:
         ones = (1 << self.case["Bits"]) - 1
-        return [[0] * self.largest, [ones] * self.largest * 2, [0, ones] * self.largest]
+        whole = [[0] * self.largest, [ones] * self.largest * 2, [0, ones] * self.largest]
+        return [*whole, [ones] * self.case["InLanes"], [ones] * self.largest]
 
     def beats(self, transaction: list[int]) -> list[Beat]:
         return self._frame(transaction, self.case["InLanes"])
 
     def expected(self, transaction: list[int]) -> list[Beat]:
-        return self._frame(transaction, self.case["OutLanes"])
+        behind = -len(transaction) % self.case["OutLanes"]  # zeros behind a step that ends early
+        return self._frame(transaction + [0] * behind, self.case["OutLanes"])
 
     def _frame(self, values: list[int], lanes: int) -> list[Beat]:
         starts = range(0, len(values), lanes)
@@ -35,7 +40,8 @@ class ResizeBench(AxisBench):
 
     async def timing(self) -> None:
         parts = max(1, self.case["OutLanes"] // self.case["InLanes"])
-        start, arrivals = await self.arrivals_of([self.stimulus() for _ in range(6)])
+        whole = [self._values(self.largest * (1 + step % 3)) for step in range(6)]
+        start, arrivals = await self.arrivals_of(whole)
         # Where beats are gathered, the last of them is registered.
         assert arrivals[0] == start + (parts if parts > 1 else 0), "the latency must be 0 or 1"
         assert consecutive(arrivals, parts), "a beat of the smaller side must take one clock"
@@ -52,3 +58,6 @@ class ResizeBench(AxisBench):
             await self.domain.step(1)
             assert self.source.taken == taken + 1, "the next beat must be taken at once"
             await self.finish()
+            beat = [1] * self.case["InLanes"]
+            start, arrivals = await self.arrivals_of([beat, beat])
+            assert arrivals == [start + parts, start + 2 * parts], "zeros must take their clocks"

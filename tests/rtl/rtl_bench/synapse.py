@@ -98,6 +98,9 @@ class SynapseBench(AxisBench):
     def _cost(self) -> tuple[int, int]:
         """Return visits, and the clocks they take, of a step with every input at its largest."""
         facts: Convolution = self.case.facts
-        events = self.shape[2] // self.case["Ports"] * self.case["ValueBits"]
+        codes = 1 if self.case["FieldValues"] else self.case["ValueBits"]
+        units = self.case["InLanes"] // max(1, self.case["FieldValues"])
+        of_bank = units // self.case["Banks"] * codes
+        events = -(-of_bank // (self.case["Ports"] // self.case["Banks"])) * self.case["InGroups"]
         taps = taps_of(sliding(facts.rows), sliding(facts.columns))
         return cost([count * self.case["Groups"] for count in taps], events)

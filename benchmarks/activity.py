@@ -1,0 +1,176 @@
+"""Cost follows activity: clock cycles of the event engine against the rate of its input.
+
+    python benchmarks/activity.py [--out out/activity] [--plot docs/images/activity.svg]
+
+A dense layer of MNIST's size, 784 to 128, gets time steps of 0, 1, 5, 20 and 100 % spikes,
+back to back, in several foldings; every spike, membrane and score is compared with the
+reference.  What a time step takes is held against
+
+    max(events * folding, floor) + constant
+
+where `folding` is the clocks that an event takes and `floor` what a step takes in any case
+while its events are added: its words arrive and its currents leave.  `constant` is what is
+left when nothing fires.  With one current buffer nothing overlaps: then the floor is 0, and
+the constant holds the words that leave.  The plot needs matplotlib (`pip install matplotlib`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+import spikeloom
+from spikeloom.codegen import BuildOptions, LayerOptions
+from spikeloom.ir import (
+    Dense,
+    Encoder,
+    Graph,
+    Input,
+    IntArray,
+    Leak,
+    Neurons,
+    Readout,
+    npz_bytes,
+    save_graph,
+)
+
+INPUTS, OUTPUTS, STEPS, INFERENCES = 784, 128, 16, 8
+INPUT_LANES = 112
+RATES = (0.0, 0.01, 0.05, 0.2, 1.0)
+FOLDINGS = {
+    "16 lanes": LayerOptions(lanes=16, neuron_lanes=16),
+    "128 lanes": LayerOptions(lanes=128, neuron_lanes=16, current_buffers=1),
+    "128 lanes, 2 buffers": LayerOptions(lanes=128, neuron_lanes=16),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """Means per time step of one folding at one input rate."""
+
+    folding: str
+    rate: float
+    events: float
+    clocks_per_event: int
+    cycles: float
+    mismatches: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure cycles against activity.")
+    parser.add_argument("--out", type=Path, default=Path("out/activity"))
+    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    store = options.out / "points.json"
+    points = load(store)
+    for name, folding in FOLDINGS.items():
+        for rate in RATES:
+            if not any((p.folding, p.rate) == (name, rate) for p in points):
+                points.append(measure(options.out, name, folding, rate, options.seed))
+                store.write_text(json.dumps([asdict(p) for p in points], indent=1))
+    for name in FOLDINGS:
+        show([p for p in points if p.folding == name])
+    if options.plot:
+        plot(points, options.plot)
+
+
+def load(store: Path) -> list[Point]:
+    """What an interrupted run has measured already."""
+    return [Point(**p) for p in json.loads(store.read_text())] if store.is_file() else []
+
+
+def measure(out: Path, name: str, folding: LayerOptions, rate: float, seed: int) -> Point:
+    """Build, run and compare one folding at one rate."""
+    rng = np.random.default_rng([seed, round(rate * 1000)])
+    shape = (INFERENCES, STEPS, INPUTS)
+    spikes = np.zeros(shape, np.uint8)
+    for step in spikes.reshape(-1, INPUTS):
+        step[rng.permutation(INPUTS)[: round(rate * INPUTS)]] = 1
+    run, folder = out / "run", out / "design"
+    save_graph(layer(np.random.default_rng(seed)), run)
+    (run / "test.npz").write_bytes(npz_bytes({"inputs": spikes}))
+    options = BuildOptions(layers={"layer": folding}, input_lanes=INPUT_LANES)
+    spikeloom.build(run, folder, options=options)
+    result = spikeloom.verify(folder, probe=True, stress=INFERENCES)
+    interval = result.interval_cycles
+    assert interval is not None  # there is a streaming run
+    return Point(
+        folding=name,
+        rate=rate,
+        events=float(spikes.sum()) / (INFERENCES * STEPS),
+        clocks_per_event=OUTPUTS // (folding.lanes or OUTPUTS),
+        cycles=interval.mean / STEPS,
+        mismatches=result.mismatches,
+    )
+
+
+def layer(rng: np.random.Generator) -> Graph:
+    """One layer of random weights."""
+    weight: IntArray = rng.integers(-7, 8, (OUTPUTS, INPUTS))
+    return Graph.of(
+        "activity",
+        STEPS,
+        [
+            Input(name="spikes", shape=(INPUTS,), encoder=Encoder.SPIKES),
+            Dense(name="synapse", source="spikes", weight=weight, weight_bits=4),
+            Neurons(
+                name="layer",
+                source="synapse",
+                threshold=np.array(60),
+                leak=Leak.shift(1),
+                membrane_bits=10,
+            ),
+            Readout(name="scores", source="layer"),
+        ],
+    )
+
+
+def expected(point: Point, silent: Point) -> float:
+    """The formula at the top of this file."""
+    work = point.events * point.clocks_per_event
+    if "2 buffers" in point.folding:
+        return max(work, silent.cycles)
+    return work + silent.cycles
+
+
+def show(points: list[Point]) -> None:
+    """Print the measured clocks of a folding beside those of the formula."""
+    silent = next(p for p in points if p.rate == 0)
+    print(f"{silent.folding}: an event takes {silent.clocks_per_event} clock(s)")
+    for point in points:
+        formula = expected(point, silent)
+        print(
+            f"  {100 * point.rate:5.0f} %  events {point.events:6.1f}  cycles {point.cycles:8.1f}  "
+            f"formula {formula:8.1f}  difference {100 * (point.cycles / formula - 1):+5.1f} %  "
+            f"mismatches {point.mismatches}"
+        )
+
+
+def plot(points: list[Point], path: Path) -> None:
+    """Draw cycles against events."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name in FOLDINGS:
+        own = [p for p in points if p.folding == name]
+        axes.plot([p.events for p in own], [p.cycles for p in own], marker="o", label=name)
+    axes.set(
+        xlabel="events per time step",
+        ylabel="clock cycles per time step",
+        xscale="symlog",
+        yscale="log",
+        title="784 to 128, one event port",
+    )
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The whole flow for one figure: train, build, verify every test image, place and route.
+
+Each step is kept and not repeated, so that an interrupted run goes on where it stopped.  The
+result is benchmarks/results/NAME.json, from which docs/benchmarks.md is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import spikeloom
+from spikeloom.ir import write_json
+from spikeloom.sim import verify
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+STREAMED = 10_000  # test images that go in back to back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What a figure is held against: the value of `key` has to reach `limit`."""
+
+    key: str
+    limit: float
+    at_most: bool = False
+
+    def met(self, figure: dict[str, Any]) -> bool:
+        """Whether a figure reaches the goal."""
+        value = float(figure[self.key])
+        return value <= self.limit if self.at_most else value >= self.limit
+
+    def __str__(self) -> str:
+        return f"{self.key} {'at most' if self.at_most else 'at least'} {self.limit:g}"
+
+
+def run(
+    name: str,
+    goals: list[Goal],
+    description: str,
+    prepare: Callable[[Path], Path] = lambda folder: folder,
+) -> None:
+    """Measure the network of examples/`name`.toml and say which goals it reaches.
+
+    `prepare` turns the run folder into the one that is built.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data-dir", type=Path, help="folder of the data set's idx files")
+    parser.add_argument("--board", default="ulx3s")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    options = parser.parse_args()
+    folder = ROOT / "runs" / name
+    if not (folder / "metrics.json").is_file():
+        example = ROOT / "examples" / f"{name}.toml"
+        spikeloom.train(example, out=folder, data_dir=options.data_dir)
+    figure = measure(prepare(folder), ROOT / "out" / "figures" / name, options.board, options.seeds)
+    figure["goals"] = [{"goal": str(goal), "met": goal.met(figure)} for goal in goals]
+    RESULTS.mkdir(exist_ok=True)
+    write_json(RESULTS / f"{name}.json", figure)
+    json.dump(figure, sys.stdout, indent=1)
+    print()
+
+
+def measure(folder: Path, out: Path, board: str, seeds: list[int]) -> dict[str, Any]:
+    """Everything that is measured of one network on one board."""
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    spikeloom.build(folder, out, board=board)
+    checked = verified(out)
+    routed = [synthesised(out, seed) for seed in seeds]
+    clocks = [result["fmax_mhz"] for result in routed]
+    clock = statistics.median(clocks)
+    return {
+        "name": folder.name,
+        "board": board,
+        "accuracy": checked["accuracy"],
+        "training_seed": metrics["seed"],
+        "inferences": checked["inferences"],
+        "predictions_equal": checked["predictions_equal"],
+        "spikes": checked["spikes_compared"],
+        "mismatches": checked["mismatches"],
+        "latency_cycles": checked["cycles_per_inference"]["mean"],
+        "latency_cycles_max": checked["cycles_per_inference"]["max"],
+        "interval_cycles": checked["interval_cycles"]["mean"],
+        "fmax_mhz": clock,
+        "fmax_mhz_all": clocks,
+        "route_seeds": seeds,
+        "latency_us": checked["cycles_per_inference"]["mean"] / clock,
+        "inferences_per_second": 1e6 * clock / checked["interval_cycles"]["mean"],
+        **{key: routed[0][key] for key in ("lut", "ff", "bram", "dsp")},
+        "tools": {**routed[0]["tool"], "simulator": checked["simulator"]},
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+    }
+
+
+def verified(out: Path) -> dict[str, Any]:
+    """The verification of the whole test set, made once for a design."""
+    store, digest = out.with_suffix(".verify.json"), design_digest(out)
+    if store.is_file():
+        kept: dict[str, Any] = json.loads(store.read_text(encoding="utf-8"))
+        if kept["design"] == digest:
+            return kept
+    verify(out, probe=True, stress=STREAMED)
+    result: dict[str, Any] = json.loads((out / "verify.json").read_text(encoding="utf-8"))
+    write_json(store, {**result, "design": digest})
+    return result
+
+
+def synthesised(out: Path, seed: int) -> dict[str, Any]:
+    """The core alone, placed and routed with one seed; made once for a design."""
+    store, digest = out.with_suffix(f".synth{seed}.json"), design_digest(out)
+    if store.is_file():
+        kept: dict[str, Any] = json.loads(store.read_text(encoding="utf-8"))
+        if kept["design"] == digest:
+            return kept
+    (result,) = spikeloom.synth(out, core_only=True, seed=seed)
+    value: dict[str, Any] = result.to_json()
+    write_json(store, {**value, "design": digest})
+    return value
+
+
+def design_digest(out: Path) -> dict[str, str]:
+    """What the generated files are."""
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    files: dict[str, str] = manifest["files"]
+    return {name: digest for name, digest in files.items() if name.startswith(("rtl/", "mem/"))}
