@@ -6,12 +6,12 @@ A dense layer of MNIST's size, 784 to 128, gets time steps of 0, 1, 5, 20 and 10
 back to back, in several foldings; every spike, membrane and score is compared with the
 reference.  What a time step takes is held against
 
-    max(events * folding, floor) + constant
+    max(events * folding + constant, floor)
 
-where `folding` is the clocks that an event takes and `floor` what a step takes in any case
-while its events are added: its words arrive and its currents leave.  `constant` is what is
-left when nothing fires.  With one current buffer nothing overlaps: then the floor is 0, and
-the constant holds the words that leave.  The plot needs matplotlib (`pip install matplotlib`).
+where `folding` is the clocks that an event takes, `floor` what a silent step takes (its words
+arrive, its currents leave), and `constant` what a step with every input set takes beyond its
+events: with one current buffer the currents leave behind the last event, with two they leave
+meanwhile.  The plot needs matplotlib (`pip install matplotlib`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from flow import RESULTS
 
 import spikeloom
 from spikeloom.codegen import BuildOptions, LayerOptions
@@ -36,10 +37,11 @@ from spikeloom.ir import (
     Readout,
     npz_bytes,
     save_graph,
+    write_json,
 )
 
 INPUTS, OUTPUTS, STEPS, INFERENCES = 784, 128, 16, 8
-INPUT_LANES = 112
+INPUT_LANES = 392
 RATES = (0.0, 0.01, 0.05, 0.2, 1.0)
 FOLDINGS = {
     "16 lanes": LayerOptions(lanes=16, neuron_lanes=16),
@@ -63,16 +65,16 @@ class Point:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure cycles against activity.")
     parser.add_argument("--out", type=Path, default=Path("out/activity"))
-    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--plot", type=Path, help="file of the plot")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    store = options.out / "points.json"
+    store = RESULTS / "activity.json"
     points = load(store)
     for name, folding in FOLDINGS.items():
         for rate in RATES:
             if not any((p.folding, p.rate) == (name, rate) for p in points):
                 points.append(measure(options.out, name, folding, rate, options.seed))
-                store.write_text(json.dumps([asdict(p) for p in points], indent=1))
+                write_json(store, {"seed": options.seed, "points": rows(points)})
     for name in FOLDINGS:
         show([p for p in points if p.folding == name])
     if options.plot:
@@ -81,7 +83,19 @@ def main() -> None:
 
 def load(store: Path) -> list[Point]:
     """What an interrupted run has measured already."""
-    return [Point(**p) for p in json.loads(store.read_text())] if store.is_file() else []
+    if not store.is_file():
+        return []
+    kept = json.loads(store.read_text(encoding="utf-8"))["points"]
+    return [Point(**{key: p[key] for key in p if key != "formula"}) for p in kept]
+
+
+def rows(points: list[Point]) -> list[dict[str, object]]:
+    """The points with what the formula says of them."""
+    complete = {p.folding for p in points if p.rate == 1.0}
+    return [
+        {**asdict(p), "formula": expected(p, points) if p.folding in complete else None}
+        for p in points
+    ]
 
 
 def measure(out: Path, name: str, folding: LayerOptions, rate: float, seed: int) -> Point:
@@ -96,7 +110,7 @@ def measure(out: Path, name: str, folding: LayerOptions, rate: float, seed: int)
     (run / "test.npz").write_bytes(npz_bytes({"inputs": spikes}))
     options = BuildOptions(layers={"layer": folding}, input_lanes=INPUT_LANES)
     spikeloom.build(run, folder, options=options)
-    result = spikeloom.verify(folder, probe=True, stress=INFERENCES)
+    result = spikeloom.verify(folder, probe=True)
     interval = result.interval_cycles
     assert interval is not None  # there is a streaming run
     return Point(
@@ -130,20 +144,19 @@ def layer(rng: np.random.Generator) -> Graph:
     )
 
 
-def expected(point: Point, silent: Point) -> float:
+def expected(point: Point, points: list[Point]) -> float:
     """The formula at the top of this file."""
-    work = point.events * point.clocks_per_event
-    if "2 buffers" in point.folding:
-        return max(work, silent.cycles)
-    return work + silent.cycles
+    own = {p.rate: p for p in points if p.folding == point.folding}
+    full = own[1.0]
+    constant = full.cycles - full.events * full.clocks_per_event
+    return max(point.events * point.clocks_per_event + constant, own[0.0].cycles)
 
 
 def show(points: list[Point]) -> None:
     """Print the measured clocks of a folding beside those of the formula."""
-    silent = next(p for p in points if p.rate == 0)
-    print(f"{silent.folding}: an event takes {silent.clocks_per_event} clock(s)")
+    print(f"{points[0].folding}: an event takes {points[0].clocks_per_event} clock(s)")
     for point in points:
-        formula = expected(point, silent)
+        formula = expected(point, points)
         print(
             f"  {100 * point.rate:5.0f} %  events {point.events:6.1f}  cycles {point.cycles:8.1f}  "
             f"formula {formula:8.1f}  difference {100 * (point.cycles / formula - 1):+5.1f} %  "

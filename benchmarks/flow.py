@@ -11,12 +11,13 @@ import json
 import platform
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import spikeloom
+from spikeloom.codegen import BuildOptions
 from spikeloom.ir import write_json
 from spikeloom.sim import verify
 
@@ -47,10 +48,12 @@ def run(
     goals: list[Goal],
     description: str,
     prepare: Callable[[Path], Path] = lambda folder: folder,
+    variants: Mapping[str, BuildOptions] | None = None,
 ) -> None:
     """Measure the network of examples/`name`.toml and say which goals it reaches.
 
-    `prepare` turns the run folder into the one that is built.
+    `prepare` turns the run folder into the one that is built, once for each of the `variants`,
+    or as the network's own [hardware] table says.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data-dir", type=Path, help="folder of the data set's idx files")
@@ -61,24 +64,27 @@ def run(
     if not (folder / "metrics.json").is_file():
         example = ROOT / "examples" / f"{name}.toml"
         spikeloom.train(example, out=folder, data_dir=options.data_dir)
-    figure = measure(prepare(folder), ROOT / "out" / "figures" / name, options.board, options.seeds)
-    figure["goals"] = [{"goal": str(goal), "met": goal.met(figure)} for goal in goals]
-    RESULTS.mkdir(exist_ok=True)
-    write_json(RESULTS / f"{name}.json", figure)
-    json.dump(figure, sys.stdout, indent=1)
-    print()
+    prepared = prepare(folder)
+    for variant, hardware in (variants or {"": BuildOptions()}).items():
+        label = f"{name}_{variant}" if variant else name
+        out = ROOT / "out" / "figures" / label
+        spikeloom.build(prepared, out, board=options.board, options=hardware)
+        figure = {"name": label, **measure(prepared, out, options.board, options.seeds)}
+        figure["goals"] = [{"goal": str(goal), "met": goal.met(figure)} for goal in goals]
+        RESULTS.mkdir(exist_ok=True)
+        write_json(RESULTS / f"{label}.json", figure)
+        json.dump(figure, sys.stdout, indent=1)
+        print()
 
 
 def measure(folder: Path, out: Path, board: str, seeds: list[int]) -> dict[str, Any]:
     """Everything that is measured of one network on one board."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    spikeloom.build(folder, out, board=board)
     checked = verified(out)
     routed = [synthesised(out, seed) for seed in seeds]
     clocks = [result["fmax_mhz"] for result in routed]
     clock = statistics.median(clocks)
     return {
-        "name": folder.name,
         "board": board,
         "accuracy": checked["accuracy"],
         "training_seed": metrics["seed"],

@@ -16,9 +16,19 @@ from pathlib import Path
 import numpy as np
 from flow import ROOT, Goal, run
 
+from spikeloom.codegen import BuildOptions, LayerOptions
 from spikeloom.ir import Encoder, Graph, Input, encode, load_graph, npz_bytes, save_graph
 
 CYCLES, LUTS, MHZ = 9081, 20164, 43
+
+# Pairs of pixels are one event; two of them are added per clock, or four.
+SMALL = LayerOptions(event_field=2, event_ports=2, weight_banks=1, neuron_lanes=8)
+FAST = LayerOptions(event_field=2, event_ports=4, weight_banks=2, neuron_lanes=16)
+OUTPUT = LayerOptions(event_field=4)
+VARIANTS = {
+    name: BuildOptions(layers={"hidden": hidden, "output": OUTPUT}, input_lanes=112)
+    for name, hidden in (("small", SMALL), ("fast", FAST))
+}
 
 
 def with_spikes(folder: Path) -> Path:
@@ -45,4 +55,4 @@ if __name__ == "__main__":
         Goal(key="lut", limit=LUTS / 3, at_most=True),
         Goal(key="fmax_mhz", limit=2 * MHZ),
     ]
-    run("mnist_spiker", goals, __doc__, with_spikes)
+    run("mnist_spiker", goals, __doc__, with_spikes, VARIANTS)

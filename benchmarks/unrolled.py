@@ -7,7 +7,8 @@ script, once with and once without wide multiplexers where that makes a differen
 (`-nowidelut`); the smaller result counts.  Look-up tables are counted as everywhere in
 Spikeloom: a carry cell of ECP5 takes two.  PATH is a Python that has da4ml (LGPL-3.0, measured and
 nothing else); without one, and without da4ml in this environment, ours are measured alone.
-Results are kept in WORK/results.json: what is there is not measured again.
+Results are kept in WORK/results.json: what is there is not measured again.  `--case` without a
+name measures nothing.  benchmarks/results/unrolled.json is written from all that is there.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flow import RESULTS
 
 from spikeloom.boards import Family
 from spikeloom.boards._flow import FLOWS
 from spikeloom.boards._reports import count_cells, read_stat
 from spikeloom.boards._tools import Tool, find_yosys, warm_up
 from spikeloom.codegen._unrolled import FABRICS, evaluate, matrix_module, unroll
-from spikeloom.ir import IntArray
+from spikeloom.ir import IntArray, write_json
 
 _PEER = Path(__file__).with_name("unrolled_peer.py")
 _METHODS = ("wmc", "mc", "wmc-pdc")  # of da4ml's solver; the first is its default
@@ -112,14 +114,18 @@ def main() -> None:
             if case.name in options.case and family.value in options.family:
                 for source in sources(case, family, options.work, peer, results):
                     measure(case, family, source, yosys, options.work, results)
-    print(table(results.known, str(yosys)))
+    found = rows(results.known)
+    versions = {entry["version"] for entry in results.known.values() if "version" in entry}
+    report = {"peer": ", ".join(sorted(versions)), "yosys": yosys.version, "rows": found}
+    write_json(RESULTS / "unrolled.json", report)
+    print(f"{yosys}, da4ml {report['peer'] or '-'}\n\n{table(found)}")
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the unrolled engine.")
     names = [case.name for case in CASES]
     parser.add_argument("--peer-python", help="a Python that has da4ml")
-    parser.add_argument("--case", nargs="+", choices=names, default=names)
+    parser.add_argument("--case", nargs="*", choices=names, default=names)
     families = [family.value for family in FAMILIES]
     parser.add_argument("--family", nargs="+", choices=families, default=families)
     parser.add_argument("--work", type=Path, default=Path("out/unrolled"))
@@ -197,30 +203,27 @@ def synthesise(
     return count_cells(cells, FLOWS[family]).lut, cells
 
 
-def table(known: dict[str, Any], yosys: str) -> str:
-    """The smaller result of each, in Markdown."""
-    lines = [
-        f"{yosys}",
-        "",
-        "| matrix | seed | family | ours | da4ml | ratio |",
-        "|---|---|---|---|---|---|",
+def rows(known: dict[str, Any]) -> list[dict[str, Any]]:
+    """The smaller result of each case and family that ours is measured for."""
+    found = [
+        {
+            "case": f"{case.name}, seed {case.seed}",
+            "family": family.value,
+            "ours": best(known, f"{case.name} {family.value} ours"),
+            "peer": best(known, f"{case.name} {family.value} da4ml"),
+        }
+        for case in CASES
+        for family in FAMILIES
     ]
-    for case in CASES:
-        for family in FAMILIES:
-            mine, other = (
-                best(known, f"{case.name} {family.value} {who}") for who in ("ours", "da4ml")
-            )
-            if mine:
-                ratio = f"{mine / other:.2f}" if other else ""
-                cells = (
-                    case.name,
-                    case.seed,
-                    family.value,
-                    f"{mine:,}",
-                    f"{other:,}" if other else "",
-                    ratio,
-                )
-                lines.append(f"| {' | '.join(map(str, cells))} |")
+    return [row for row in found if row["ours"]]
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """The results in Markdown."""
+    lines = ["| matrix | family | ours | da4ml | ratio |", "|---|---|---|---|---|"]
+    for row in found:
+        peer = f"{row['peer']:,} | {row['ours'] / row['peer']:.2f}" if row["peer"] else "- | -"
+        lines.append(f"| {row['case']} | {row['family']} | {row['ours']:,} | {peer} |")
     return "\n".join(lines)
 
 

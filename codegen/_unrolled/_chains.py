@@ -50,7 +50,7 @@ def chains_of(
     """The same for nodes that are no netlist yet."""
     queues: dict[tuple[int, int, bool], list[Field]] = {}
     first = len(ranges) - len(nodes)
-    levels = _levels(nodes, first)
+    levels = _levels(nodes, stages)
     ends: set[int] = set()
     for signal, node in enumerate(nodes, first):
         if isinstance(node, Sum) and (field := field_of(signal, node, ranges)):
@@ -61,12 +61,17 @@ def chains_of(
     return tuple(chain for key in sorted(queues) for chain in _fill(queues[key], ends))
 
 
-def _levels(nodes: Sequence[Node], first: int) -> Mapping[int, int]:
-    """For every signal the number of sums in front of it: sums of one level are independent."""
+def _levels(nodes: Sequence[Node], stages: Sequence[int]) -> Mapping[int, int]:
+    """For every signal the sums in front of it in its stage: those of one level are independent.
+
+    From the registers, not from the inputs on: else a chain could join a sum at the beginning of
+    a stage to one at its end, and timing analysis would go through both.
+    """
+    first = len(stages) - len(nodes)
     levels = dict.fromkeys(range(first), 0)
     for signal, node in enumerate(nodes, first):
-        before = max((levels[source] for source in node.sources), default=0)
-        levels[signal] = before + isinstance(node, Sum)
+        near = [levels[source] for source in node.sources if stages[source] == stages[signal]]
+        levels[signal] = max(near, default=0) + isinstance(node, Sum)
     return levels
 
 

@@ -1,0 +1,39 @@
+"""Make docs/benchmarks.md from the results that the other scripts here have left.
+
+python benchmarks/write_docs.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flow import RESULTS, ROOT
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+FIGURES = ("mnist", "mnist_latency", "fashion_dense", "mnist_spiker_small", "mnist_spiker_fast")
+
+
+def main() -> None:
+    loader = FileSystemLoader(Path(__file__).parent)
+    templates = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True)
+    text = templates.get_template("benchmarks.md.j2").render(
+        figures=[found for name in FIGURES if (found := read(f"{name}.json"))],
+        activity=read("activity.json"),
+        unrolled=read("unrolled.json"),
+    )
+    (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")
+
+
+def read(name: str) -> dict[str, Any] | None:
+    """A result, if it is there."""
+    path = RESULTS / name
+    if not path.is_file():
+        return None
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+if __name__ == "__main__":
+    main()
