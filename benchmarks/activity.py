@@ -40,7 +40,7 @@ from spikeloom.ir import (
     write_json,
 )
 
-INPUTS, OUTPUTS, STEPS, INFERENCES = 784, 128, 16, 8
+INPUTS, OUTPUTS, STEPS, INFERENCES = 784, 128, 128, 4
 INPUT_LANES = 392
 RATES = (0.0, 0.01, 0.05, 0.2, 1.0)
 FOLDINGS = {
