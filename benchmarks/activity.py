@@ -166,6 +166,7 @@ def show(points: list[Point]) -> None:
 
 def plot(points: list[Point], path: Path) -> None:
     """Draw cycles against events."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -182,7 +183,8 @@ def plot(points: list[Point], path: Path) -> None:
     )
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
+    with rc_context({"svg.hashsalt": "activity"}):  # the same bytes every time
+        figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":
