@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     store = RESULTS / "activity.json"
-    points = load(store)
+    points = load(store, options.seed)
     for name, folding in FOLDINGS.items():
         for rate in RATES:
             if not any((p.folding, p.rate) == (name, rate) for p in points):
@@ -81,12 +81,14 @@ def main() -> None:
         plot(points, options.plot)
 
 
-def load(store: Path) -> list[Point]:
-    """What an interrupted run has measured already."""
+def load(store: Path, seed: int) -> list[Point]:
+    """What an interrupted run with the same seed has measured already."""
     if not store.is_file():
         return []
-    kept = json.loads(store.read_text(encoding="utf-8"))["points"]
-    return [Point(**{key: p[key] for key in p if key != "formula"}) for p in kept]
+    kept = json.loads(store.read_text(encoding="utf-8"))
+    if kept["seed"] != seed:
+        return []
+    return [Point(**{key: p[key] for key in p if key != "formula"}) for p in kept["points"]]
 
 
 def rows(points: list[Point]) -> list[dict[str, object]]:

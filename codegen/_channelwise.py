@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spikeloom.codegen._geometry import (
@@ -34,6 +33,11 @@ class _Layout:
     weights: IntArray | None = None
     weight_bits: int = 1
 
+    @property
+    def words(self) -> int:
+        """Words of a time step in front of the engine."""
+        return self.tables.positions * self.tables.position_words
+
 
 def is_channelwise(wiring: Wiring, node: Conv2d) -> bool:
     """Whether a convolution is depthwise: one output channel for each of several input channels."""
@@ -48,7 +52,7 @@ def depthwise_block(wiring: Wiring, node: Conv2d) -> SynapseView:
     words = int(node.weight.shape[0]) // source.lanes
     rows, columns = convolution_axes(
         node,
-        wiring.facts.positions(wiring.facts.sources[node.name][0].name),
+        _source_size(wiring, node.name),
         _pool(wiring, node.name),
         wiring.facts.positions(node.name),
     )
@@ -80,10 +84,7 @@ def mix_block(wiring: Wiring, node: TokenMix) -> SynapseView:
     """Add the block of a token mixing."""
     draft, source = _begin(wiring, node.name)
     channels, height, width = wiring.facts.shapes[node.name]
-    size, pool = (
-        wiring.facts.positions(wiring.facts.sources[node.name][0].name),
-        _pool(wiring, node.name),
-    )
+    size, pool = _source_size(wiring, node.name), _pool(wiring, node.name)
     layout = _Layout(
         name=node.name,
         mode=_WEIGHTS,
@@ -104,7 +105,7 @@ def pool_block(wiring: Wiring, node: SumPool2d | MaxPool2d) -> None:
     stride = pool_stride(node)
     words = wiring.facts.shapes[node.name][0] // source.lanes
     rows, columns = pooling_axes(
-        wiring.facts.positions(wiring.facts.sources[node.name][0].name),
+        _source_size(wiring, node.name),
         wiring.facts.positions(node.name),
         kernel=node.kernel,
         stride=stride,
@@ -136,6 +137,11 @@ def _begin(wiring: Wiring, name: str) -> tuple[Draft, Stream]:
     return draft, wiring.take(draft, lanes=wiring.folder.channelwise_lanes(name, present.lanes))
 
 
+def _source_size(wiring: Wiring, name: str) -> tuple[int, int]:
+    """Height and width of what a node reads, in front of the pools that it does itself."""
+    return wiring.facts.positions(wiring.facts.sources[name][0].name)
+
+
 def _pool(wiring: Wiring, name: str) -> tuple[int, int]:
     return wiring.facts.sources[name][0].pool
 
@@ -154,15 +160,11 @@ def _finish(
     wiring: Wiring, draft: Draft, layout: _Layout, source: Stream, title: str, what: str
 ) -> Stream:
     result = draft.stream(result_stream(wiring, layout.name, source.lanes))
-    words = layout.tables.positions * layout.tables.position_words
     draft.wires.append(busy_wire(layout.name))
-    static = wiring.facts.is_static(wiring.facts.sources[layout.name][0].name)
-    repeats = wiring.facts.graph.time_steps if static else 1
-    buffers = wiring.folder.buffers(layout.name)
-    more = {"Buffers": buffers, "Repeats": repeats}
-    draft.instances.append(_instance(layout, source, result, words, more))
+    buffers, repeats = wiring.folder.buffers(layout.name), wiring.facts.repeats(layout.name)
+    draft.instances.append(_instance(layout, source, result, buffers=buffers, repeats=repeats))
     store_tables(wiring, layout.tables, layout.name)
-    wiring.store(layout.name, "events", words, source.width)
+    wiring.store(layout.name, "events", layout.words, source.width)
     for _ in range(buffers):
         wiring.store(layout.name, "currents", layout.tables.depth, result.width)
     _store_weights(wiring, layout)
@@ -173,7 +175,7 @@ def _finish(
 
 
 def _instance(
-    layout: _Layout, source: Stream, result: Stream, words: int, more: Mapping[str, int]
+    layout: _Layout, source: Stream, result: Stream, *, buffers: int, repeats: int
 ) -> Instance:
     tables, name = layout.tables, layout.name
     return Instance(
@@ -187,7 +189,7 @@ def _instance(
                 InGroups=tables.position_words,
                 Columns=tables.columns.size,
                 Rows=tables.rows.size,
-                QueueDepth=words,
+                QueueDepth=layout.words,
             ),
             Section.of("Address rule", **rule_values(tables, name)),
             Section.of(
@@ -199,7 +201,8 @@ def _instance(
                 OutLanes=result.lanes,
                 Depth=tables.depth,
                 CurrentBits=result.bits,
-                **more,
+                Buffers=buffers,
+                Repeats=repeats,
             ),
         ),
         ports=(*source.ports("s_axis"), *result.ports("m_axis"), Port("busy_o", busy(name))),

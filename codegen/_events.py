@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikeloom.codegen._options import LayerOptions, nearest
+from spikeloom.codegen._options import LayerOptions, divisors, nearest
 from spikeloom.ir import BuildError
 
 _MOST_BANKS = 8  # weight memories of a synapse
@@ -49,19 +49,18 @@ def choose_events(
         raise BuildError(f"{place}: event_field is for dense layers and convolutions in one group")
     field = 0 if asked is None else _field(place, asked, channels, value_bits)
     units = channels // max(1, field)
-    what = "fields" if field else "channels"
+    most = _MOST_BANKS if many else 1
+    legal = divisors(units, at_most=most)
     ports = 1 if options.event_ports is None else options.event_ports
-    legal = [n for n in range(1, min(_MOST_BANKS if many else 1, units) + 1) if units % n == 0]
-    if options.weight_banks is None and ports not in legal:
-        raise BuildError(
-            f"{place}: event_ports must divide the {units} {what} in front and "
-            f"be {_MOST_BANKS if many else 1} at most: {nearest(legal, ports)}"
-        )
-    banks = ports if options.weight_banks is None else options.weight_banks
+    name, banks = (
+        ("event_ports", ports)
+        if options.weight_banks is None
+        else ("weight_banks", options.weight_banks)
+    )
     if banks not in legal:
         raise BuildError(
-            f"{place}: weight_banks must divide the {units} {what} in front and "
-            f"be {_MOST_BANKS if many else 1} at most: {nearest(legal, banks)}"
+            f"{place}: {name} must divide the {units} {'fields' if field else 'channels'} "
+            f"in front and be {most} at most: {nearest(legal, banks)}"
         )
     if ports not in (banks, 2 * banks) or (ports > 1 and not many):
         raise BuildError(
@@ -73,7 +72,7 @@ def choose_events(
 
 def _field(place: str, field: int, channels: int, value_bits: int) -> int:
     most = max(1, _MOST_FIELD_BITS // value_bits)
-    legal = [n for n in range(1, min(most, channels) + 1) if channels % n == 0]
+    legal = divisors(channels, at_most=most)
     if field in legal and field * value_bits <= _MOST_FIELD_BITS:
         return field
     limit = f"divide the {channels} channels in front and have {_MOST_FIELD_BITS} bits at most"

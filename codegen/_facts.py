@@ -82,6 +82,10 @@ class Facts:
         """Whether a stream is sent once per inference."""
         return name == self.input.name and self.input.encoder is Encoder.DIRECT
 
+    def repeats(self, name: str) -> int:
+        """Time steps in which a node puts out what it makes of one step of its input."""
+        return self.graph.time_steps if self.is_static(self.sources[name][0].name) else 1
+
     def value_bits(self, name: str) -> int:
         """Bits of a value of an operand stream."""
         return unsigned_bits(self.widths.operands[name])

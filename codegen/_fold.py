@@ -14,6 +14,7 @@ from spikeloom.codegen._options import (
     BuildOptions,
     LayerOptions,
     choose_divisor,
+    divisors,
 )
 from spikeloom.ir import BuildError, Conv2d, Dense, Neurons, Product
 
@@ -203,11 +204,11 @@ class Folder:
         if self.choice(name).options.lanes is not None or folding.lanes * _POOR > most:
             return ()
         larger = range(outputs + 1, 2 * outputs + 1)
-        better = next(n for n in larger if 2 * _largest(n, most) >= most)
+        better = next(n for n in larger if 2 * divisors(n, at_most=most)[-1] >= most)
         return (
             f"layer {self.facts.layers[name]!r} adds {folding.lanes} weight(s) per clock, because "
             f"{outputs} outputs have no divisor near {most}; {better} outputs would allow "
-            f"{_largest(better, most)}",
+            f"{divisors(better, at_most=most)[-1]}",
         )
 
     def buffers(self, name: str, *, alone: bool = False) -> int:
@@ -280,7 +281,3 @@ def _check_engine(facts: Facts, name: str, choice: Choice) -> None:
                 f"{choice.place}: {field.name} belongs to the event engine, and unrolled logic "
                 f"has no folding; leave {field.name} out, or the engine at event"
             )
-
-
-def _largest(outputs: int, most: int) -> int:
-    return max(n for n in range(1, most + 1) if outputs % n == 0)

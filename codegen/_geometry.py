@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -176,17 +175,31 @@ def mixing_weights(mix: TokenMix, height: int, width: int) -> IntArray:
 
 
 def dense_kernel(dense: Dense, source: Shape, pooled: Shape, *, flat: bool) -> IntArray:
-    """Return the weights as `[out, in, rows, columns]`, inputs in stream order.
+    """Return the weights as `[out, in, rows, columns]`.
 
-    Streams run channel-fastest; a `Dense` synapse indexes (C, H, W).
+    A `flat` source is one long vector, its values in stream order; else the kernel covers
+    the `pooled` map.
     """
     outputs = dense.weight.shape[0]
-    if len(source) == 1:
-        return dense.weight.reshape(outputs, -1, 1, 1)
-    maps = dense.weight.reshape(outputs, *pooled)
     if flat:
-        return np.transpose(maps, (0, 2, 3, 1)).reshape(outputs, math.prod(pooled), 1, 1)
-    return maps
+        return stream_weights(dense.weight, source).reshape(outputs, -1, 1, 1)
+    return dense.weight.reshape(outputs, *pooled)
+
+
+def stream_weights(weight: IntArray, source: Shape, pool: Pair = (1, 1)) -> IntArray:
+    """Return dense weights `[out, in]` for the inputs of a stream, in stream order.
+
+    Streams run channel-fastest, a `Dense` synapse indexes (C, H, W).  A sum pooling in front
+    gives each of its inputs the weight of their sum, and those that it drops none.
+    """
+    if len(source) == 1:
+        return weight
+    channels, height, width = source
+    rows, columns = height // pool[0], width // pool[1]
+    pooled = weight.reshape(-1, channels, rows, columns)
+    wide = np.zeros((len(weight), *source), np.int64)
+    wide[:, :, : rows * pool[0], : columns * pool[1]] = pooled.repeat(pool[0], 2).repeat(pool[1], 3)
+    return np.ascontiguousarray(wide.transpose(0, 2, 3, 1)).reshape(len(weight), -1)
 
 
 def weight_rows(kernel: IntArray, *, groups: int, lanes: int) -> IntArray:

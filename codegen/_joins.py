@@ -6,6 +6,7 @@ import math
 
 from spikeloom.codegen._channelwise import result_stream
 from spikeloom.codegen._literals import rows_file, text
+from spikeloom.codegen._options import divisors
 from spikeloom.codegen._stream import Stream
 from spikeloom.codegen._views import Instance, Section
 from spikeloom.codegen._wiring import Draft, Wiring, adder, flags, merged_ports, numbers
@@ -71,7 +72,7 @@ def concat_block(wiring: Wiring, node: Concat) -> None:
     channels = [facts.shapes[name][0] for name in node.sources]
     most = max(wiring.present(node.name, index).lanes for index in range(count))
     common = math.gcd(*channels)
-    lanes = max(n for n in range(1, most + 1) if common % n == 0)
+    lanes = divisors(common, at_most=most)[-1]
     sources = _inputs(wiring, draft, count, lanes)
     result = draft.stream(result_stream(wiring, node.name, lanes))
     slot = max(stream.width for stream in sources)

@@ -48,6 +48,12 @@ class BuildOptions:
     clock_mhz: float | None = None
 
 
+def divisors(of: int, *, at_most: int | None = None, step: int = 1) -> list[int]:
+    """Divisors of a number, smallest first: up to `at_most`, and multiples of `step`."""
+    most = of if at_most is None else min(of, at_most)
+    return [n for n in range(step, most + 1, step) if of % n == 0]
+
+
 def choose_divisor(
     place: str, what: str, wanted: int | None, *, of: int, at_most: int, step: int = 1
 ) -> int:
@@ -59,7 +65,7 @@ def choose_divisor(
     Raises:
         BuildError: If `wanted` is not legal; the message names the nearest that are.
     """
-    legal = [n for n in range(step, of + 1, step) if of % n == 0]
+    legal = divisors(of, step=step)
     if wanted is None:
         return max((n for n in legal if n <= at_most), default=legal[0])
     if wanted in legal:

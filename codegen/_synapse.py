@@ -122,7 +122,6 @@ def _connect(draft: Draft, wiring: Wiring, layout: _Layout, source: Stream, resu
     name, tables, folding = layout.node.name, layout.tables, layout.folding
     weights = layout.weights()
     words = tables.positions * layout.channels // source.lanes
-    static = wiring.facts.is_static(wiring.facts.sources[name][0].name)
     first = wiring.facts.sources[name][0].name == wiring.facts.input.name
     depth = min(words, _INPUT_QUEUE) if first else words
     draft.wires.append(busy_wire(name))
@@ -153,7 +152,7 @@ def _connect(draft: Draft, wiring: Wiring, layout: _Layout, source: Stream, resu
                     Depth=tables.depth,
                     CurrentBits=result.bits,
                     Buffers=folding.buffers,
-                    Repeats=wiring.facts.graph.time_steps if static else 1,
+                    Repeats=wiring.facts.repeats(name),
                 ),
             ),
             ports=(*source.ports("s_axis"), *result.ports("m_axis"), Port("busy_o", busy(name))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from spikeloom.codegen._geometry import stream_weights
 from spikeloom.codegen._options import UNROLLED
 from spikeloom.codegen._stream import Stream
 from spikeloom.codegen._synapse import busy, busy_wire, pair_text
@@ -11,7 +12,7 @@ from spikeloom.codegen._unrolled import Netlist, matrix_module, unroll
 from spikeloom.codegen._views import Instance, Port, Section, SynapseView, Wire
 from spikeloom.codegen._wiring import Draft, Wiring
 from spikeloom.hdl_templates import taken_names
-from spikeloom.ir import BuildError, Dense, IntArray, Shape
+from spikeloom.ir import BuildError, Dense, Shape
 
 # Every bit that counts in an output takes a look-up table or more by the time that all are
 # added: beyond this no device of any board could hold the matrix, nor any tool map it.
@@ -57,22 +58,6 @@ def unrolled_block(wiring: Wiring, node: Dense) -> SynapseView:
     return _view(node, source, result)
 
 
-def stream_weights(weight: IntArray, shape: Shape, pool: tuple[int, int]) -> IntArray:
-    """Return weights `[out, in]` for the inputs of a stream, in stream order.
-
-    Streams run channel-fastest, a `Dense` synapse indexes (C, H, W).  A sum pooling in front
-    gives each of its inputs the weight of their sum, and those that it drops none.
-    """
-    if len(shape) == 1:
-        return weight
-    channels, height, width = shape
-    rows, columns = height // pool[0], width // pool[1]
-    pooled = weight.reshape(-1, channels, rows, columns)
-    wide = np.zeros((len(weight), *shape), np.int64)
-    wide[:, :, : rows * pool[0], : columns * pool[1]] = pooled.repeat(pool[0], 2).repeat(pool[1], 3)
-    return np.ascontiguousarray(wide.transpose(0, 2, 3, 1)).reshape(len(weight), -1)
-
-
 def _source(wiring: Wiring, node: Dense) -> tuple[Shape, tuple[int, int]]:
     source = wiring.facts.sources[node.name][0]
     return wiring.facts.shapes[source.name], source.pool
@@ -91,16 +76,11 @@ def _check_size(wiring: Wiring, node: Dense, weights: int) -> None:
 def _handshake(
     wiring: Wiring, node: Dense, source: Stream, result: Stream, latency: int
 ) -> Instance:
-    static = wiring.facts.is_static(wiring.facts.sources[node.name][0].name)
     return Instance(
         module="spikeloom_unrolled",
         name=f"u_{node.name}",
         sections=(
-            Section.of(
-                "Time steps",
-                Latency=latency,
-                Repeats=wiring.facts.graph.time_steps if static else 1,
-            ),
+            Section.of("Time steps", Latency=latency, Repeats=wiring.facts.repeats(node.name)),
         ),
         ports=(
             *source.ports("s_axis")[1:],

@@ -9,7 +9,7 @@ from random_graphs import Sketch
 
 from spikeloom.codegen import BuildOptions, LayerOptions, lower
 from spikeloom.codegen._facts import Facts, facts_of
-from spikeloom.ir import BuildError, Conv2d, Dense, Graph, Product
+from spikeloom.ir import BuildError, Conv2d, Dense, Graph
 
 _MOST_FIELD_BITS = 6
 _MOST_BANKS = 4
@@ -22,7 +22,7 @@ def with_random_events(graph: Graph, options: BuildOptions, seed: int) -> BuildO
     for node in graph.nodes:
         engine = isinstance(node, Dense | Conv2d) and getattr(node, "groups", 1) == 1
         present = options.layers.get(node.name, LayerOptions())
-        if isinstance(node, Product) or not engine or present.engine == "unrolled":
+        if not engine or present.engine == "unrolled":
             continue
         if sketch.chance(0.5):
             more = _events(sketch, facts, node.name, present)

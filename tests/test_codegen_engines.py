@@ -19,7 +19,7 @@ from spikeloom.codegen import (
     manifest_of,
     sources_of,
 )
-from spikeloom.codegen._unrolled_block import stream_weights
+from spikeloom.codegen._geometry import stream_weights
 from spikeloom.ir import (
     Add,
     BuildError,

@@ -21,11 +21,6 @@ class Field:
     doubled: bool  # whether a bit in front of the field has the carry in both operands
     free_top: bool  # whether both operands are 0 at the top bit, which is a carry alone
 
-    @property
-    def width(self) -> int:
-        """Bits of the chain."""
-        return self.bits + self.doubled
-
 
 def occupied(term: Term, ranges: Sequence[Range]) -> int:
     """A mask of the bits at which an operand can be 1; of all above, if it can be negative."""

@@ -7,7 +7,7 @@ from functools import cache
 from math import log2
 from random import Random
 
-from spikeloom.codegen._unrolled._plan import Weighted, table_luts
+from spikeloom.codegen._unrolled._plan import Weighted, extent, table_luts
 
 _TRIES_PER_ITEM = 40
 _SAME = 1e-9  # estimates that differ by less are equal
@@ -76,9 +76,5 @@ def _table_cost(weights: tuple[int, ...]) -> float:
     Half of the sums are one bit wider than a quarter, and so on: a result of `n` bits
     costs `n + 2` bits of adders on its way.
     """
-    union = total = 0
-    for weight in weights:
-        union |= abs(weight)
-        total += abs(weight)
-    high = total // (union & -union)
+    _, high = extent(weights)
     return table_luts(weights) + log2(high + 1) + 2

@@ -38,7 +38,7 @@ class _Module:
     name: str
     title: Sequence[str]
     netlist: Netlist
-    value_bits: int
+    values_bits: int
     currents_bits: int
     tables: list[int]  # inputs of the look-up functions
     stages: list[_Stage]
@@ -64,7 +64,7 @@ def matrix_module(netlist: Netlist, *, name: str, current_bits: int, title: Sequ
         name=name,
         title=title,
         netlist=netlist,
-        value_bits=netlist.input_signals,
+        values_bits=netlist.input_signals,
         currents_bits=len(netlist.outputs) * current_bits,
         tables=sorted({len(n.bits) for n in netlist.nodes if isinstance(n, Table) and n.bits}),
         stages=[writer.stage(number) for number in range(netlist.latency + 1)],

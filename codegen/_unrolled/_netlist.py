@@ -140,10 +140,14 @@ class Netlist:
         constant = (self.constant(signal) is not None for signal in range(len(needed)))
         return tuple(0 if known else count for count, known in zip(needed, constant, strict=True))
 
+    def node(self, signal: int) -> Node | None:
+        """What a signal is the result of; None for a bit of an input."""
+        number = signal - self.input_signals
+        return self.nodes[number] if number >= 0 else None
+
     def constant(self, signal: int) -> int | None:
         """The value of a table without inputs; None for any other signal."""
-        number = signal - self.input_signals
-        node = self.nodes[number] if number >= 0 else None
+        node = self.node(signal)
         return node.values[0] if isinstance(node, Table) and not node.bits else None
 
 

@@ -98,7 +98,6 @@ def _spread(part: Lifts, shift: int, count: int) -> Costs:
 class Final:
     """The last adder of an output: how far its operands are lifted."""
 
-    holder: int  # 0: the constant is in the left operand, 1: in the right one
     lifts: tuple[int, int]
     costs: int
 
@@ -141,4 +140,4 @@ def _settle(
         return None
     ours_lift, other_lift = int(ours[place[0]]), int(theirs[place[1]])
     lifts = (other_lift, ours_lift) if side else (ours_lift, other_lift)
-    return Final(side, lifts, int(costs[place]))
+    return Final(lifts, int(costs[place]))

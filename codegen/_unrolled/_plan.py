@@ -64,7 +64,6 @@ class Add:
     low: int
     high: int
     luts: int  # of everything in it
-    absorbs: bool  # the tables of the right operand are part of the carry chain
 
     @property
     def negative(self) -> bool:
@@ -87,24 +86,26 @@ def top(plan: Plan) -> int:
 
 def make_leaf(items: Sequence[Weighted]) -> Leaf:
     """Put bits into one table."""
-    total = union = 0
-    for _, weight in items:
-        total += abs(weight)
-        union |= abs(weight)
-    shift = (union & -union).bit_length() - 1
-    high = total >> shift
-    return Leaf(tuple(items), shift, high, table_luts([weight for _, weight in items]))
+    weights = [weight for _, weight in items]
+    shift, high = extent(weights)
+    return Leaf(tuple(items), shift, high, table_luts(weights))
 
 
-def table_luts(weights: Sequence[int]) -> int:
-    """Look-up tables that a table takes: one per bit of the result, but for a bit that passes."""
+def extent(weights: Sequence[int]) -> tuple[int, int]:
+    """What weights that are not 0 are all shifted by, and the sum of their sizes in that unit."""
     total = union = 0
     for weight in weights:
         total += abs(weight)
         union |= abs(weight)
-    unit = union & -union
-    luts = (total // unit).bit_length()
-    odd = [weight for weight in weights if weight & unit]
+    shift = (union & -union).bit_length() - 1
+    return shift, total >> shift
+
+
+def table_luts(weights: Sequence[int]) -> int:
+    """Look-up tables that a table takes: one per bit of the result, but for a bit that passes."""
+    shift, high = extent(weights)
+    luts = high.bit_length()
+    odd = [weight for weight in weights if weight & 1 << shift]
     return luts - 1 if len(odd) == 1 and odd[0] > 0 else luts
 
 
@@ -122,10 +123,9 @@ def add(left: Plan, right: Plan, carries: dict[int, list[Weighted]], fabric: Fab
     low = (left.low << left.shift - shift) + (right.low << right.shift - shift)
     high = (left.high << left.shift - shift) + (right.high << right.shift - shift)
     start = max(left.shift, right.shift)
-    absorbs = _absorbs(right, fabric)
-    luts = left.luts + (0 if absorbs else right.luts)
     if not _overlaps(left, right):
-        return Add(left, right, None, None, shift, low, high, left.luts + right.luts, False)
+        return Add(left, right, None, None, shift, low, high, left.luts + right.luts)
+    luts = left.luts + (0 if _absorbs(right, fabric) else right.luts)
     carry = (
         None
         if is_negative(left)
@@ -136,7 +136,7 @@ def add(left: Plan, right: Plan, carries: dict[int, list[Weighted]], fabric: Fab
         # At the start of the chain it goes through the top bit of a sum below, see _chains.
         luts += carry[1] != 1 << start
     luts += high.bit_length() - (start - shift)
-    return Add(left, right, carry, None, shift, low, high, luts, absorbs)
+    return Add(left, right, carry, None, shift, low, high, luts)
 
 
 def _subtract(left: Plan, right: Plan, shift: int) -> Add:
@@ -146,10 +146,11 @@ def _subtract(left: Plan, right: Plan, shift: int) -> Add:
     low = (1 << guard) + (left.low << left.shift - shift) - below
     start = max(right.shift - shift, 0) if left.shift == shift else 0
     luts = left.luts + right.luts + high.bit_length() - start
-    return Add(left, right, None, guard, shift, low, high, luts, False)
+    return Add(left, right, None, guard, shift, low, high, luts)
 
 
 def _absorbs(right: Plan, fabric: Fabric) -> bool:
+    """Whether the tables of the right operand are part of the carry chain."""
     return isinstance(right, Leaf) and 1 < len(right.items) <= fabric.chain_inputs
 
 

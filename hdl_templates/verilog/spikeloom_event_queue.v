@@ -94,6 +94,18 @@ module spikeloom_event_queue #(
 
   genvar p, k, b;
 
+  // The vector of a bank: of the channels (or fields) 0, Banks, 2 * Banks, ... of the word.
+  // Plane-major: bit plane * SubUnits + unit stands for channel (or field) unit * Banks.
+  function [VectorBits-1:0] vector_of(input [WordBits-1:0] word);
+    integer plane, unit;
+    for (plane = 0; plane < Planes; plane = plane + 1) begin
+      for (unit = 0; unit < SubUnits; unit = unit + 1) begin
+        vector_of[plane*SubUnits+unit] = (FieldValues > 0) ?
+            (word[unit*Banks*UnitBits+:UnitBits] != 0) : word[unit*Banks*UnitBits+plane];
+      end
+    end
+  endfunction
+
   // ---------------------------------------------------------------------------
   // Arrival: a register for the word, and another one in which parts of it are
   // counted; the parts are added up on their way into the queue
@@ -117,17 +129,7 @@ module spikeloom_event_queue #(
 
   generate
     for (b = 0; b < Banks; b = b + 1) begin : gen_bank
-      // Plane-major: bit plane * SubUnits + k stands for channel (or field) k * Banks + b.
-      for (k = 0; k < SubUnits; k = k + 1) begin : gen_unit
-        wire [UnitBits-1:0] unit = word_1_q[(k*Banks+b)*UnitBits+:UnitBits];
-        if (FieldValues > 0) begin : gen_field
-          assign vectors_1[b*VectorBits+k] = (unit != 0);
-        end else begin : gen_planes
-          for (p = 0; p < Planes; p = p + 1) begin : gen_plane
-            assign vectors_1[b*VectorBits+p*SubUnits+k] = unit[p];
-          end
-        end
-      end
+      assign vectors_1[b*VectorBits+:VectorBits] = vector_of(word_1_q >> (b * UnitBits));
     end
   endgenerate
 
@@ -234,16 +236,7 @@ module spikeloom_event_queue #(
 
   generate
     for (b = 0; b < Banks; b = b + 1) begin : gen_find
-      for (k = 0; k < SubUnits; k = k + 1) begin : gen_unit
-        wire [UnitBits-1:0] unit = head[(k*Banks+b)*UnitBits+:UnitBits];
-        if (FieldValues > 0) begin : gen_field
-          assign head_vectors[b*VectorBits+k] = (unit != 0);
-        end else begin : gen_planes
-          for (p = 0; p < Planes; p = p + 1) begin : gen_plane
-            assign head_vectors[b*VectorBits+p*SubUnits+k] = unit[p];
-          end
-        end
-      end
+      assign head_vectors[b*VectorBits+:VectorBits] = vector_of(head >> (b * UnitBits));
 
       wire [VectorBits-1:0] vector = vectors_q[b*VectorBits+:VectorBits];
       wire [VectorBits-1:0] lowest = vector & (~vector + 1'b1);

@@ -13,7 +13,7 @@
 //             v = u, and a neuron that fired starts the step from
 //             leak(v) - threshold, or from 0.
 //             Without Spiking nothing fires, and only the beat of the last time
-//             step leaves, as membranes.
+//             step (with EveryStep of all) leaves, as membranes.
 // Format      v and u MembraneBits wide; sums are formed in SumBits, which
 //             width inference proves to be enough.
 // Order       A beat is a time step of all Neurons.
@@ -39,6 +39,7 @@ module spikeloom_neuron_array #(
     parameter MembraneBits = 10,  // bits of a membrane
     parameter Saturate = 0,  // 1: clamp u to MembraneBits
     parameter Spiking = 1,  // 0: integrators that only send their last membranes
+    parameter EveryStep = 0,  // 1: integrators send their membranes at every time step
     // Leak: a sum of LeakTerms shifts, 6 bits each
     parameter LeakTerms = 1,  // shifts that the leak is a sum of
     parameter [6*LeakTerms-1:0] Leak = 0,  // { negative, shift[4:0] } each, first lowest
@@ -117,7 +118,7 @@ module spikeloom_neuron_array #(
     end else if (run) begin
       if (s_axis_tvalid) step_q <= (step_q == LastStep) ? 0 : step_q + 1'b1;
       valid_1_q <= s_axis_tvalid;
-      valid_2_q <= valid_1_q && (Spiking != 0 || final_1_q);
+      valid_2_q <= valid_1_q && (Spiking != 0 || EveryStep != 0 || final_1_q);
     end
   end
 
@@ -127,6 +128,7 @@ module spikeloom_neuron_array #(
   wire [Neurons-1:0] spikes;  // of the step that is updated
   wire [Neurons*MembraneBits-1:0] membranes;  // after it
 
+  // That of spikeloom_neuron: a module for both would hide ten lines behind a port list.
   function signed [WorkBits-1:0] leak(input signed [MembraneBits-1:0] v);
     integer i;
     reg signed [WorkBits-1:0] wide;
