@@ -11,7 +11,7 @@ import json
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,13 @@ def run(
     name: str,
     goals: list[Goal],
     description: str,
-    prepare: Callable[[Path], Path] = lambda folder: folder,
-    variants: Mapping[str, BuildOptions] | None = None,
+    prepare: Callable[[Path, Path | None], Path] | None = None,
+    hardware: BuildOptions | None = None,
 ) -> None:
     """Measure the network of examples/`name`.toml and say which goals it reaches.
 
-    `prepare` turns the run folder into the one that is built, once for each of the `variants`,
-    or as the network's own [hardware] table says.
+    `prepare` turns the run folder, beside that of the data set, into the one that is built;
+    `hardware` replaces the network's own [hardware] table.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data-dir", type=Path, help="folder of the data set's idx files")
@@ -64,17 +64,15 @@ def run(
     if not (folder / "metrics.json").is_file():
         example = ROOT / "examples" / f"{name}.toml"
         spikeloom.train(example, out=folder, data_dir=options.data_dir)
-    prepared = prepare(folder)
-    for variant, hardware in (variants or {"": BuildOptions()}).items():
-        label = f"{name}_{variant}" if variant else name
-        out = ROOT / "out" / "figures" / label
-        spikeloom.build(prepared, out, board=options.board, options=hardware)
-        figure = {"name": label, **measure(prepared, out, options.board, options.seeds)}
-        figure["goals"] = [{"goal": str(goal), "met": goal.met(figure)} for goal in goals]
-        RESULTS.mkdir(exist_ok=True)
-        write_json(RESULTS / f"{label}.json", figure)
-        json.dump(figure, sys.stdout, indent=1)
-        print()
+    prepared = prepare(folder, options.data_dir) if prepare else folder
+    out = ROOT / "out" / "figures" / name
+    spikeloom.build(prepared, out, board=options.board, options=hardware or BuildOptions())
+    figure = {"name": name, **measure(prepared, out, options.board, options.seeds)}
+    figure["goals"] = [{"goal": str(goal), "met": goal.met(figure)} for goal in goals]
+    RESULTS.mkdir(exist_ok=True)
+    write_json(RESULTS / f"{name}.json", figure)
+    json.dump(figure, sys.stdout, indent=1)
+    print()
 
 
 def measure(folder: Path, out: Path, board: str, seeds: list[int]) -> dict[str, Any]:
@@ -107,29 +105,37 @@ def measure(folder: Path, out: Path, board: str, seeds: list[int]) -> dict[str, 
 
 
 def verified(out: Path) -> dict[str, Any]:
-    """The verification of the whole test set, made once for a design."""
-    store, digest = out.with_suffix(".verify.json"), design_digest(out)
-    if store.is_file():
-        kept: dict[str, Any] = json.loads(store.read_text(encoding="utf-8"))
-        if kept["design"] == digest:
-            return kept
-    verify(out, probe=True, stress=STREAMED)
-    result: dict[str, Any] = json.loads((out / "verify.json").read_text(encoding="utf-8"))
-    write_json(store, {**result, "design": digest})
-    return result
+    """The verification of the whole test set."""
+
+    def make() -> dict[str, Any]:
+        verify(out, probe=True, stress=STREAMED)
+        result: dict[str, Any] = json.loads((out / "verify.json").read_text(encoding="utf-8"))
+        return result
+
+    return once(out, "verify", make)
 
 
 def synthesised(out: Path, seed: int) -> dict[str, Any]:
-    """The core alone, placed and routed with one seed; made once for a design."""
-    store, digest = out.with_suffix(f".synth{seed}.json"), design_digest(out)
+    """The core alone, placed and routed with one seed."""
+
+    def make() -> dict[str, Any]:
+        (result,) = spikeloom.synth(out, core_only=True, seed=seed)
+        value: dict[str, Any] = result.to_json()
+        return value
+
+    return once(out, f"synth{seed}", make)
+
+
+def once(out: Path, step: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `make` returns, made once for a design and kept beside it."""
+    store, digest = out.with_suffix(f".{step}.json"), design_digest(out)
     if store.is_file():
         kept: dict[str, Any] = json.loads(store.read_text(encoding="utf-8"))
         if kept["design"] == digest:
             return kept
-    (result,) = spikeloom.synth(out, core_only=True, seed=seed)
-    value: dict[str, Any] = result.to_json()
-    write_json(store, {**value, "design": digest})
-    return value
+    made = make()
+    write_json(store, {**made, "design": digest})
+    return made
 
 
 def design_digest(out: Path) -> dict[str, str]:

