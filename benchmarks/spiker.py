@@ -25,6 +25,7 @@ from spikeloom.codegen import BuildOptions, LayerOptions
 from spikeloom.ir import (
     Dense,
     Encoder,
+    Executor,
     Graph,
     Input,
     IntArray,
@@ -40,10 +41,10 @@ FIELD, FIELDS = 4, 127  # pixels of an event, and how many events there may be
 
 HARDWARE = BuildOptions(
     layers={
-        "hidden": LayerOptions(event_field=FIELD, event_ports=2, weight_banks=1, neuron_lanes=8),
-        "output": LayerOptions(event_field=FIELD, neuron_lanes=2),
+        "hidden": LayerOptions(event_field=FIELD, event_ports=2, weight_banks=1, neuron_lanes=16),
+        "output": LayerOptions(event_field=FIELD, event_ports=2, weight_banks=1),
     },
-    input_lanes=112,
+    input_lanes=196,
 )
 
 
@@ -58,9 +59,11 @@ def prepare(folder: Path, data_dir: Path | None) -> Path:
     vectors["inputs"] = encode(pixels, graph.time_steps, vectors["inputs"])
     spikes = replace(pixels, encoder=Encoder.SPIKES, bits=1)
     pruned = replace(hidden, weight=prune(hidden.weight, mean_pixels(folder, data_dir)))
+    small = Graph.of(graph.name, graph.time_steps, [spikes, pruned, *others])
+    vectors["predictions"] = Executor(small).run(vectors["inputs"]).predictions
     out = ROOT / "out" / "figures" / "mnist_spiker_run"
     out.mkdir(parents=True, exist_ok=True)
-    save_graph(Graph.of(graph.name, graph.time_steps, [spikes, pruned, *others]), out)
+    save_graph(small, out)
     (out / "test.npz").write_bytes(npz_bytes(vectors))
     for name in ("config.toml", "metrics.json"):
         shutil.copy(folder / name, out / name)

@@ -123,13 +123,50 @@ module spikeloom_rate_encoder #(
   // ---------------------------------------------------------------------------
   // Random numbers
   // ---------------------------------------------------------------------------
-  // What `steps` steps make of a state with a single one in it.
-  function [15:0] leap(input [15:0] state, input integer steps);
-    integer i;
+  // A number of steps is a linear map: column j, at [16*j +: 16], is what becomes of bit j.
+  function [15:0] apply(input [255:0] map, input [15:0] state);
+    integer j;
+    begin
+      apply = 16'h0000;
+      for (j = 0; j < 16; j = j + 1) begin
+        if (state[j]) apply = apply ^ map[16*j+:16];
+      end
+    end
+  endfunction
+
+  // The steps of `map`, and those of `map` again.
+  function [255:0] twice(input [255:0] map);
+    integer j;
+    for (j = 0; j < 16; j = j + 1) twice[16*j+:16] = apply(map, map[16*j+:16]);
+  endfunction
+
+  function [255:0] one_step(input dummy);
+    integer j;
+    begin
+      one_step = 256'h0;
+      one_step[15:0] = 16'hB400 ^ {16{dummy}};
+      for (j = 1; j < 16; j = j + 1) one_step[16*j+(j-1)] = 1'b1;
+    end
+  endfunction
+
+  // Map k, at [256*k +: 256], is that of 16 * 2^k steps.
+  localparam Maps = $clog2(Lanes + 1);
+  function [Maps*256-1:0] doubled(input dummy);
+    integer k;
+    begin
+      doubled[255:0] = twice(twice(twice(twice(one_step(dummy)))));
+      for (k = 1; k < Maps; k = k + 1) doubled[256*k+:256] = twice(doubled[256*(k-1)+:256]);
+    end
+  endfunction
+  localparam [Maps*256-1:0] Leaps = doubled(1'b0);
+
+  // What 16 * `values` steps make of a state.
+  function [15:0] leap(input [15:0] state, input integer values);
+    integer k;
     begin
       leap = state;
-      for (i = 0; i < steps; i = i + 1) begin
-        leap = {1'b0, leap[15:1]} ^ (leap[0] ? 16'hB400 : 16'h0000);
+      for (k = 0; k < Maps; k = k + 1) begin
+        if (values[k]) leap = apply(Leaps[256*k+:256], leap);
       end
     end
   endfunction
@@ -145,12 +182,12 @@ module spikeloom_rate_encoder #(
   genvar l, j;
   generate
     for (l = 0; l < Lanes; l = l + 1) begin : gen_lane
-      // Bit j of the state reaches the bits leap(1 << j, 16 * (l + 1)).
+      // Bit j of the state reaches the bits leap(1 << j, l + 1).
       wire [15:0] reached[0:15];
       wire [15:0] partial[0:16];
       assign partial[0] = 16'h0000;
       for (j = 0; j < 16; j = j + 1) begin : gen_bit
-        localparam [15:0] Reach = leap(16'h0001 << j, 16 * (l + 1));
+        localparam [15:0] Reach = leap(16'h0001 << j, l + 1);
         assign reached[j] = state_q[j] ? Reach : 16'h0000;
         assign partial[j+1] = partial[j] ^ reached[j];
       end
