@@ -12,7 +12,7 @@ from typing import Any
 from flow import RESULTS, ROOT
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-FIGURES = ("mnist", "mnist_latency", "fashion_dense", "mnist_spiker_small", "mnist_spiker_fast")
+FIGURES = ("mnist", "mnist_latency", "fashion_dense", "mnist_spiker")
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
     text = templates.get_template("benchmarks.md.j2").render(
         figures=[found for name in FIGURES if (found := read(f"{name}.json"))],
         activity=read("activity.json"),
+        early=read("early.json"),
         unrolled=read("unrolled.json"),
     )
     (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")

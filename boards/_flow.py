@@ -144,6 +144,7 @@ FLOWS = {
             ("RAM32X1*", "lut", 2),
             ("RAM64X1*", "lut", 2),
             ("RAM128X1*", "lut", 4),
+            ("RAM256X1*", "lut", 4),
             ("SRL*", "lut", 1),
             ("FD[RSCP]E*", "ff", 1),
             ("RAMB18E1", "bram", 1),

@@ -28,6 +28,8 @@ _LIBRARY = (
     "spikeloom_concat",
     "spikeloom_delay",
     "spikeloom_rate_encoder",
+    "spikeloom_gate",
+    "spikeloom_decision",
     "spikeloom_argmax",
 )
 # What a module of the library instantiates.
@@ -53,6 +55,7 @@ _PARTS = {
     "spikeloom_neuron": ("spikeloom_rom",),
     "spikeloom_add": ("spikeloom_rom",),
     "spikeloom_delay": ("spikeloom_fifo",),
+    "spikeloom_decision": ("spikeloom_rom",),
 }
 
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+from spikeloom.codegen._early import decision, gate, step_bits
 from spikeloom.codegen._literals import address_bits, sized, vector
 from spikeloom.codegen._stream import Stream
-from spikeloom.codegen._views import InputView, Instance, Port, ReadoutView, Section, Wire
+from spikeloom.codegen._views import (
+    TOP_RESET,
+    InputView,
+    Instance,
+    Port,
+    ReadoutView,
+    Section,
+    Wire,
+)
 from spikeloom.codegen._wiring import Draft, Wiring
-from spikeloom.ir import BuildError, Encoder, Interval, Readout, ReadoutKind
+from spikeloom.ir import EXACT, BuildError, Encoder, Interval, Readout, ReadoutKind, readout_of
 
 
 def input_block(wiring: Wiring) -> InputView:
@@ -28,13 +38,16 @@ def input_block(wiring: Wiring) -> InputView:
         seed=node.seed,
     )
     draft = Draft(node.name)
+    entry = _Entry()
+    if readout_of(facts.graph).early is not None:
+        entry = _Entry(*gate(draft, view))
     bits = node.bits if node.encoder is Encoder.DIRECT else 1
     stream = draft.stream(Stream.named("encoded", lanes=lanes, bits=bits, signed=False))
     if node.encoder is Encoder.RATE:
-        draft.instances.append(_rate_encoder(view, facts.graph.time_steps, stream))
+        draft.instances.append(_rate_encoder(view, entry, facts.graph.time_steps, stream))
         wiring.store(node.name, "streams", view.beats, view.value_bits)
     else:
-        draft.assigns += _passed(view, stream)
+        draft.assigns += _passed(view, entry, stream)
     if view.data_bits > view.value_bits:
         draft.unused.append(f"s_axis_tdata[{view.data_bits - 1}:{view.value_bits}]")
     wiring.publish(draft, node.name, stream)
@@ -45,16 +58,24 @@ def input_block(wiring: Wiring) -> InputView:
     return view
 
 
-def _passed(view: InputView, stream: Stream) -> list[Port]:
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """The handshake with which input beats come to the core."""
+
+    valid: str = "s_axis_tvalid"
+    ready: str = "s_axis_tready"
+
+
+def _passed(view: InputView, entry: _Entry, stream: Stream) -> list[Port]:
     return [
         Port(stream.data, f"s_axis_tdata{vector(view.value_bits)}"),
-        Port(stream.valid, "s_axis_tvalid"),
+        Port(stream.valid, entry.valid),
         Port(stream.last, "s_axis_tlast"),
-        Port("s_axis_tready", stream.ready),
+        Port(entry.ready, stream.ready),
     ]
 
 
-def _rate_encoder(view: InputView, time_steps: int, stream: Stream) -> Instance:
+def _rate_encoder(view: InputView, entry: _Entry, time_steps: int, stream: Stream) -> Instance:
     return Instance(
         module="spikeloom_rate_encoder",
         name=f"u_{view.name}",
@@ -70,8 +91,8 @@ def _rate_encoder(view: InputView, time_steps: int, stream: Stream) -> Instance:
         ),
         ports=(
             Port("s_axis_tdata", f"s_axis_tdata{vector(view.value_bits)}"),
-            Port("s_axis_tvalid", "s_axis_tvalid"),
-            Port("s_axis_tready", "s_axis_tready"),
+            Port("s_axis_tvalid", entry.valid),
+            Port("s_axis_tready", entry.ready),
             Port("s_axis_tlast", "s_axis_tlast"),
             *stream.ports("m_axis"),
         ),
@@ -90,19 +111,25 @@ def readout_block(wiring: Wiring, node: Readout) -> ReadoutView:
     draft = Draft(node.name)
     scores = wiring.take(draft)
     if node.kind is ReadoutKind.SPIKE_COUNT:
-        scores = _count(wiring, draft, scores)
+        scores = _count(wiring, draft, node, scores)
     classes = math.prod(shape)
     view = ReadoutView(
         name=node.name,
         classes=classes,
         class_bits=address_bits(classes),
         score_bits=scores.bits,
+        early=node.early,
+        step_bits=0 if node.early is None else step_bits(facts.graph),
     )
-    draft.unused.append(scores.last)
+    if node.early is None:
+        draft.unused.append(scores.last)
+    else:
+        scores = decision(wiring, draft, scores, classes // scores.lanes)
     draft.instances.append(
         Instance(
             module="spikeloom_argmax",
             name=f"u_{node.name}",
+            reset=TOP_RESET,
             sections=(
                 Section.of(
                     "Scores",
@@ -126,11 +153,20 @@ def readout_block(wiring: Wiring, node: Readout) -> ReadoutView:
         draft,
         f'Readout "{node.name}"',
         f"scores of {classes} classes, {scores.bits} bits, and the class of the largest",
+        *_early_text(node),
     )
     return view
 
 
-def _count(wiring: Wiring, draft: Draft, spikes: Stream) -> Stream:
+def _early_text(node: Readout) -> tuple[str, ...]:
+    if node.early is None:
+        return ()
+    if node.early == EXACT:
+        return ("decided as soon as nothing can change the prediction any more",)
+    return (f"decided as soon as one score is {node.early} or more ahead of all others",)
+
+
+def _count(wiring: Wiring, draft: Draft, node: Readout, spikes: Stream) -> Stream:
     """Integrators without threshold: a spike counts 1."""
     steps = wiring.facts.graph.time_steps
     bits = Interval(0, steps).bits
@@ -156,6 +192,7 @@ def _count(wiring: Wiring, draft: Draft, spikes: Stream) -> Stream:
                     SumBits=max(bits, ones.bits),
                     MembraneBits=bits,
                     Spiking=0,
+                    **({} if node.early is None else {"EveryStep": 1}),
                 ),
             ),
             ports=(*ones.ports("s_axis"), *counts.ports("m_axis"), *probes),

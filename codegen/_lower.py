@@ -19,7 +19,7 @@ from spikeloom.codegen._neuron import NeuronPlan, neuron_block
 from spikeloom.codegen._options import CLOCK_MHZ, FAMILY, BuildOptions
 from spikeloom.codegen._product import product_block
 from spikeloom.codegen._synapse import synapse_block
-from spikeloom.codegen._unrolled import FABRICS
+from spikeloom.codegen._unrolled import FABRICS, Unroller
 from spikeloom.codegen._unrolled_block import unrolled_block
 from spikeloom.codegen._views import (
     Design,
@@ -63,8 +63,16 @@ class _Views:
     plans: dict[str, NeuronPlan] = field(default_factory=dict)
 
 
-def lower(graph: Graph, options: BuildOptions | None = None, *, family: str = FAMILY) -> Design:
+def lower(
+    graph: Graph,
+    options: BuildOptions | None = None,
+    *,
+    family: str = FAMILY,
+    unroller: Unroller | None = None,
+) -> Design:
     """Lower `graph` with the folding that `options` ask for, to a device of `family`.
+
+    An `unroller` that is used again saves the time of matrices that it has unrolled.
 
     Raises:
         GraphError: If the graph breaks a rule.
@@ -79,6 +87,7 @@ def lower(graph: Graph, options: BuildOptions | None = None, *, family: str = FA
         folder=Folder.of(facts, chosen),
         fabric=FABRICS[family],
         clock_mhz=_clock_mhz(chosen),
+        unroller=unroller or Unroller(),
     )
     views = _Views()
     for name, node in facts.nodes.items():
@@ -98,6 +107,7 @@ def lower(graph: Graph, options: BuildOptions | None = None, *, family: str = FA
         layers=tuple(_layer(wiring, name, views) for name in _layer_names(facts)),
         readout=views.readout,
         modules=tuple(wiring.modules),
+        matrices=tuple(wiring.matrices),
         memories=tuple(wiring.memories),
         storages=tuple(wiring.storages),
         notes=tuple(wiring.notes),

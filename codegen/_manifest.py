@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from spikeloom.codegen._emit import sources_of
 from spikeloom.codegen._files import MARKER, FileSet
 from spikeloom.codegen._views import Design, LayerView
-from spikeloom.ir import BuildError
+from spikeloom.ir import BuildError, Early
 
 FORMAT = 2
 _Record = TypeVar("_Record")
@@ -33,11 +33,17 @@ class ManifestInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestOutput:
-    """The output stream: one signed score of `score_bits` bits per class."""
+    """The output stream: one signed score of `score_bits` bits per class.
+
+    `early` is the rule of early decision, and `step_bits` the bits of the number of time
+    steps until then, 0 without one.
+    """
 
     classes: int
     score_bits: int
     class_bits: int
+    early: Early | None = None
+    step_bits: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,16 @@ from spikeloom.codegen._stream import Stream
 from spikeloom.codegen._synapse import busy
 from spikeloom.codegen._views import Instance, Parameter, Port, ProbeView, Section
 from spikeloom.codegen._wiring import Draft, Wiring
-from spikeloom.ir import IntArray, Interval, Leak, Neurons, Reset, Shape, per_neuron
+from spikeloom.ir import (
+    IntArray,
+    Interval,
+    Leak,
+    Neurons,
+    Reset,
+    Shape,
+    per_neuron,
+    readout_of,
+)
 
 _TURNAROUND = 4  # clocks from reading a membrane until it may be read again
 _RESET_MODE = {Reset.SUBTRACT: 0, Reset.ZERO: 1, Reset.NONE: 2}
@@ -39,6 +48,7 @@ class NeuronPlan:
     saturates: bool
     entries: IntArray
     array: bool
+    every_step: bool  # integrators whose membranes an early decision looks at
 
     @property
     def module(self) -> str:
@@ -116,6 +126,7 @@ class NeuronPlan:
             "Leak and reset",
             (
                 Parameter("Spiking", str(int(self.spiking))),
+                *((Parameter("EveryStep", "1"),) if self.every_step else ()),
                 Parameter("LeakTerms", str(len(terms))),
                 Parameter("Leak", leak, leak_text(self.neurons.leak)),
                 Parameter("ResetMode", str(_RESET_MODE[reset]), reset.value),
@@ -228,6 +239,7 @@ def _plan(wiring: Wiring, neurons: Neurons, source: Stream) -> NeuronPlan:
         saturates=width.saturates,
         entries=entries,
         array=wiring.folder.is_array(neurons.name),
+        every_step=neurons.threshold is None and readout_of(facts.graph).early is not None,
     )
 
 

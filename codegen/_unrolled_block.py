@@ -8,8 +8,8 @@ from spikeloom.codegen._geometry import stream_weights
 from spikeloom.codegen._options import UNROLLED
 from spikeloom.codegen._stream import Stream
 from spikeloom.codegen._synapse import busy, busy_wire, pair_text
-from spikeloom.codegen._unrolled import Netlist, matrix_module, unroll
-from spikeloom.codegen._views import Instance, Port, Section, SynapseView, Wire
+from spikeloom.codegen._unrolled import Netlist
+from spikeloom.codegen._views import Instance, Matrix, Port, Section, SynapseView, Wire
 from spikeloom.codegen._wiring import Draft, Wiring
 from spikeloom.hdl_templates import taken_names
 from spikeloom.ir import BuildError, Dense, Shape
@@ -30,7 +30,7 @@ def unrolled_block(wiring: Wiring, node: Dense) -> SynapseView:
     weights = stream_weights(node.weight, shape, pool)
     _check_size(wiring, node, int(np.count_nonzero(weights)))
     source = wiring.take(draft, lanes=weights.shape[1])
-    netlist = unroll(
+    netlist = wiring.unroller.netlist(
         weights,
         input_bits=source.bits,
         fabric=wiring.fabric,
@@ -103,8 +103,17 @@ def _matrix(
             f"because {module} is another module; rename one of the two"
         )
     title = (f'Synapse "{node.name}" of network "{graph}": all currents of a time step at once.',)
-    text = matrix_module(netlist, name=module, current_bits=result.bits, title=title)
+    text = wiring.unroller.module(netlist, name=module, current_bits=result.bits, title=title)
     wiring.modules.append((module, text))
+    wiring.matrices.append(
+        Matrix(
+            module=module,
+            luts=netlist.luts,
+            register_bits=netlist.register_bits,
+            outputs=len(netlist.outputs),
+            current_bits=result.bits,
+        )
+    )
     return Instance(
         module=module,
         name=f"u_{node.name}__matrix",

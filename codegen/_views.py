@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spikeloom.codegen._literals import vector
-from spikeloom.ir import Encoder, Graph, Shape
+from spikeloom.ir import Early, Encoder, Graph, Shape
+
+TOP_RESET = "rst_ni"
+CORE_RESET = "core_rst_n"  # where inferences end early, which resets the core
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,12 @@ class Instance:
     sections: tuple[Section, ...] = ()
     ports: tuple[Port, ...]
     resets: bool = True  # whether it has a reset
+    reset: str = ""  # the signal on it; by default that of the core
 
     @property
     def connections(self) -> tuple[Port, ...]:
         """All ports: clock and reset, and what tells instances apart."""
-        reset = (Port("rst_ni", "rst_ni"),) if self.resets else ()
+        reset = (Port("rst_ni", self.reset or TOP_RESET),) if self.resets else ()
         return (Port("clk_i", "clk_i"), *reset, *self.ports)
 
 
@@ -76,6 +80,7 @@ class Block:
     `unused` are outputs that nothing reads.
     """
 
+    node: str
     title: str
     summary: tuple[str, ...] = ()
     wires: tuple[Wire, ...] = ()
@@ -97,6 +102,17 @@ class Storage:
     def total(self) -> int:
         """Bits."""
         return self.words * self.bits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """The size of a module that is generated for a constant matrix."""
+
+    module: str
+    luts: int  # estimated, of tables and carry chains
+    register_bits: int
+    outputs: int
+    current_bits: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +174,17 @@ class LayerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadoutView:
-    """The output of a design: one score per class."""
+    """The output of a design: one score per class.
+
+    `step_bits` are those of the number of time steps until an early decision, 0 without one.
+    """
 
     name: str
     classes: int
     class_bits: int
     score_bits: int
+    early: Early | None
+    step_bits: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +202,7 @@ class Design:
     layers: tuple[LayerView, ...]
     readout: ReadoutView
     modules: tuple[tuple[str, str], ...]  # generated beside the top, Verilog by name
+    matrices: tuple[Matrix, ...]  # what these are
     memories: tuple[tuple[str, str], ...]  # files by path
     storages: tuple[Storage, ...]
     notes: tuple[str, ...]  # what a user should know about the folding

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spikeloom.codegen._facts import Facts, Reader
 from spikeloom.codegen._fold import Folder
 from spikeloom.codegen._literals import joined, sized
 from spikeloom.codegen._stream import Stream
-from spikeloom.codegen._unrolled import Fabric
-from spikeloom.codegen._views import Block, Instance, Port, Section, Storage, Wire
-from spikeloom.ir import Conv2d, Delay, Dense, MaxPool2d, Product, SumPool2d, TokenMix
+from spikeloom.codegen._unrolled import Fabric, Unroller
+from spikeloom.codegen._views import (
+    CORE_RESET,
+    Block,
+    Instance,
+    Matrix,
+    Port,
+    Section,
+    Storage,
+    Wire,
+)
+from spikeloom.ir import (
+    Conv2d,
+    Delay,
+    Dense,
+    MaxPool2d,
+    Product,
+    SumPool2d,
+    TokenMix,
+    readout_of,
+)
 
 # Nodes whose own memory holds what they put out until it is taken.
 _HOLDERS = (Dense, Conv2d, TokenMix, Product, SumPool2d, MaxPool2d)
@@ -35,6 +53,7 @@ class Draft:
     def block(self, title: str, *summary: str) -> Block:
         """The finished block."""
         return Block(
+            node=self.node,
             title=title,
             summary=summary,
             wires=tuple(self.wires),
@@ -52,8 +71,10 @@ class Wiring:
     folder: Folder
     fabric: Fabric
     clock_mhz: float
+    unroller: Unroller
     blocks: list[Block] = field(default_factory=list)
     modules: list[tuple[str, str]] = field(default_factory=list)
+    matrices: list[Matrix] = field(default_factory=list)
     memories: list[tuple[str, str]] = field(default_factory=list)
     storages: list[Storage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -61,7 +82,12 @@ class Wiring:
     _open: dict[Reader, Stream] = field(default_factory=dict)
 
     def finish(self, draft: Draft, title: str, *summary: str) -> None:
-        """Add a finished block."""
+        """Add a finished block; its instances have the reset of the core unless they say else."""
+        if readout_of(self.facts.graph).early is not None:
+            draft.instances = [
+                instance if instance.reset else replace(instance, reset=CORE_RESET)
+                for instance in draft.instances
+            ]
         self.blocks.append(draft.block(title, *summary))
         self.instances.setdefault(draft.node, []).extend(i.name for i in draft.instances)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spikeloom.ir._activity import Activity, SynapseActivity, measure_activity, synapse_activity
 from spikeloom.ir._archive import npz_bytes
+from spikeloom.ir._early import EXACT, EarlyRule, early_rule, with_early
 from spikeloom.ir._encode import encode, lfsr_states, rate_noise
 from spikeloom.ir._errors import (
     BuildError,
@@ -16,7 +17,7 @@ from spikeloom.ir._errors import (
     VerificationError,
 )
 from spikeloom.ir._execute import Executor, LayerTrace, Trace
-from spikeloom.ir._fan_out import dense_operations, pools_before
+from spikeloom.ir._fan_out import dense_operations, fan_out, pools_before
 from spikeloom.ir._files import graph_digest, graph_files, load_graph, save_graph
 from spikeloom.ir._graph import (
     Add,
@@ -24,6 +25,7 @@ from spikeloom.ir._graph import (
     Conv2d,
     Delay,
     Dense,
+    Early,
     Encoder,
     Graph,
     Input,
@@ -46,6 +48,7 @@ from spikeloom.ir._graph import (
     sources_of,
 )
 from spikeloom.ir._intervals import Interval
+from spikeloom.ir._joints import added, concatenated, delayed, pooled, value_type
 from spikeloom.ir._kinds import Kind, infer_kinds
 from spikeloom.ir._layers import layer_of
 from spikeloom.ir._membranes import MembraneWidth
@@ -60,6 +63,7 @@ from spikeloom.ir._widths import Widths, infer_widths
 from spikeloom.ir._wiring import is_address_rule
 
 __all__ = [
+    "EXACT",
     "Activity",
     "Add",
     "BuildError",
@@ -69,6 +73,8 @@ __all__ = [
     "DataError",
     "Delay",
     "Dense",
+    "Early",
+    "EarlyRule",
     "Encoder",
     "Executor",
     "Graph",
@@ -102,10 +108,15 @@ __all__ = [
     "Trace",
     "VerificationError",
     "Widths",
+    "added",
     "as_integers",
     "check",
+    "concatenated",
+    "delayed",
     "dense_operations",
+    "early_rule",
     "encode",
+    "fan_out",
     "graph_digest",
     "graph_files",
     "infer_kinds",
@@ -123,6 +134,7 @@ __all__ = [
     "npz_bytes",
     "per_neuron",
     "pool_stride",
+    "pooled",
     "pools_before",
     "rate_noise",
     "reached_from",
@@ -134,6 +146,8 @@ __all__ = [
     "start_program",
     "synapse_activity",
     "validate",
+    "value_type",
+    "with_early",
     "write_json",
     "write_whole",
 ]

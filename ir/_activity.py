@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,7 @@ from spikeloom.ir._execute import Executor
 from spikeloom.ir._fan_out import fan_out, pools_before
 from spikeloom.ir._graph import Conv2d, Dense, Graph, IntArray, Neurons, Product, TokenMix
 from spikeloom.ir._layers import layer_of
-from spikeloom.ir._shapes import infer_shapes, input_of
+from spikeloom.ir._shapes import infer_shapes, input_of, readout_of
 from spikeloom.ir._synapses import Operands
 
 _BATCH = 128
@@ -48,7 +49,7 @@ class Activity:
 
 
 def measure_activity(graph: Graph, inputs: ArrayLike) -> dict[str, Activity]:
-    """Measure the activity of every neuron group on `inputs`.
+    """Measure the activity of every neuron group on `inputs`, up to their decision.
 
     Args:
         graph: The graph; it is checked first.
@@ -77,7 +78,7 @@ def measure_activity(graph: Graph, inputs: ArrayLike) -> dict[str, Activity]:
 
 
 def synapse_activity(graph: Graph, inputs: ArrayLike) -> dict[str, SynapseActivity]:
-    """Measure the activity of every synapse and product on `inputs`.
+    """Measure the activity of every synapse and product on `inputs`, up to their decision.
 
     Args:
         graph: The graph; it is checked first.
@@ -113,17 +114,35 @@ def _mean_events(graph: Graph, inputs: ArrayLike) -> dict[str, NDArray[np.float6
     if not values.shape[0]:
         raise DataError("activity must be measured on at least one inference, not 0")
     totals: dict[str, IntArray] = {}
-
-    def count(name: str, found: Operands) -> None:
-        if name in wanted:
-            bits = np.bitwise_count(found).sum(axis=(0, 1), dtype=np.int64)
-            totals[name] = totals[name] + bits if name in totals else bits
-
     wanted = _event_sources(graph)
     batch = min(_BATCH, executor.batch_size)
     for start in range(0, values.shape[0], batch):
-        executor.observe(values[start : start + batch], count)
+        part = values[start : start + batch]
+        taken = _steps_taken(executor, part)
+
+        def count(name: str, found: Operands, taken: NDArray[np.bool_] | None = taken) -> None:
+            if name in wanted:
+                bits = _counted(found, taken).sum(axis=(0, 1), dtype=np.int64)
+                totals[name] = totals[name] + bits if name in totals else bits
+
+        executor.observe(part, count)
     return {name: total / values.shape[0] for name, total in totals.items()}
+
+
+def _steps_taken(executor: Executor, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return `[N, T]`: the time steps up to the decision, or None where all are taken."""
+    if readout_of(executor.graph).early is None:
+        return None
+    steps = np.arange(executor.graph.time_steps)
+    return steps < executor.run(values).steps[:, None]
+
+
+def _counted(found: Operands, taken: NDArray[np.bool_] | None) -> NDArray[np.integer[Any]]:
+    """Return the set bits of values `[N, F, *shape]`, those of steps not taken left out."""
+    bits = np.bitwise_count(found)
+    if taken is None or bits.shape[1] == 1:
+        return bits
+    return bits * taken.reshape(*taken.shape, *(1,) * (bits.ndim - 2))
 
 
 def _event_sources(graph: Graph) -> set[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeloom.ir._early import early_rule
 from spikeloom.ir._encode import UIntArray, check_inputs, encode
 from spikeloom.ir._errors import DataError
 from spikeloom.ir._flow import Flow, Program, Watch
@@ -33,13 +34,15 @@ class LayerTrace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """Results of N inferences: scores `[N, K]`, predictions `[N]`, layers by name.
+    """Results of N inferences: scores `[N, K]`, predictions and steps `[N]`, layers by name.
 
-    `layers` is empty unless it was recorded.
+    `steps` is after how many time steps an inference was decided: all of them, unless the
+    readout decides early.  `layers` is empty unless it was recorded, and shows all time steps.
     """
 
     scores: NDArray[np.int64]
     predictions: NDArray[np.int64]
+    steps: NDArray[np.int64]
     layers: dict[str, LayerTrace]
 
 
@@ -58,6 +61,7 @@ class Executor:
         self._graph = graph
         self._input = input_of(graph)
         self._readout = readout_of(graph)
+        self._rule = early_rule(graph)
         self._program = Program(graph, widths)
         self._values = _values_at_once(graph)
 
@@ -118,9 +122,16 @@ class Executor:
         flow = Flow(values.shape[0], record, watch)
         flow.put(self._input.name, encode(self._input, self._graph.time_steps, values))
         self._program.run(flow)
-        scores = _scores(self._readout, flow.runs[self._readout.source])
+        run = flow.runs[self._readout.source]
+        if self._rule is None:
+            scores = _scores(self._readout, run)
+            steps = np.full(len(scores), self._graph.time_steps)
+        else:
+            by_step = _scores_by_step(self._readout, run)
+            steps = self._rule.steps(by_step)
+            scores = by_step[np.arange(len(steps)), steps - 1]
         layers = {node.name: _layer(flow.runs[node.name]) for node in self._recorded(record)}
-        return Trace(scores, scores.argmax(axis=1), layers)
+        return Trace(scores, scores.argmax(axis=1), steps, layers)
 
     def _recorded(self, record: bool) -> Iterator[Neurons]:
         return (node for node in self._graph.nodes if isinstance(node, Neurons) and record)
@@ -148,6 +159,16 @@ def _scores(readout: Readout, run: GroupRun) -> NDArray[np.int64]:
     return scores.reshape(scores.shape[0], math.prod(scores.shape[1:])).astype(np.int64)
 
 
+def _scores_by_step(readout: Readout, run: GroupRun) -> NDArray[np.int64]:
+    """Return the scores after each time step, `[N, T, K]`."""
+    if readout.kind is ReadoutKind.MEMBRANE or run.spikes is None:
+        assert run.membranes is not None
+        scores = run.membranes
+    else:
+        scores = run.spikes.cumsum(axis=1, dtype=np.int64)
+    return scores.reshape(*scores.shape[:2], math.prod(scores.shape[2:])).astype(np.int64)
+
+
 def _concatenate(traces: list[Trace]) -> Trace:
     names = traces[0].layers
     layers = {
@@ -157,5 +178,9 @@ def _concatenate(traces: list[Trace]) -> Trace:
         )
         for name in names
     }
-    scores = np.concatenate([trace.scores for trace in traces])
-    return Trace(scores, np.concatenate([trace.predictions for trace in traces]), layers)
+    return Trace(
+        np.concatenate([trace.scores for trace in traces]),
+        np.concatenate([trace.predictions for trace in traces]),
+        np.concatenate([trace.steps for trace in traces]),
+        layers,
+    )

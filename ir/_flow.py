@@ -20,6 +20,7 @@ from spikeloom.ir._graph import (
     Node,
     Product,
     Readout,
+    ReadoutKind,
     SumPool2d,
     TokenMix,
     sources_of,
@@ -83,6 +84,11 @@ class Program:
         self._kernels: dict[str, Kernel] = {}
         self._gates: dict[str, Gate] = {}
         self._groups: dict[str, Dynamics] = {}
+        self._traced = {
+            node.source
+            for node in graph.nodes
+            if isinstance(node, Readout) and _needs_every_step(node)
+        }
         for node in graph.nodes:
             self._prepare(node, widths)
         self._unread = self._last_readings(graph)
@@ -140,7 +146,8 @@ class Program:
                 flow.put(node.name, self._value(node, sources))
 
     def _start(self, name: str, flow: Flow) -> GroupRun:
-        return self._groups[name].start(flow.batch, self._time_steps, record=flow.record)
+        record = flow.record or name in self._traced
+        return self._groups[name].start(flow.batch, self._time_steps, record=record)
 
     def _value(self, node: Node, values: Sequence[Operands]) -> Operands:
         """Return what a node without a state makes of frames `[N, F, *shape]`."""
@@ -207,6 +214,11 @@ class Program:
         if isinstance(node, Neurons):
             return runs[node.name].step(values[0][:, 0])[:, None]
         return self._value(node, values)
+
+
+def _needs_every_step(readout: Readout) -> bool:
+    """Whether a readout looks at the membranes of all steps, not of the last alone."""
+    return readout.kind is ReadoutKind.MEMBRANE and readout.early is not None
 
 
 def _frame(values: Operands, step: int) -> Operands:

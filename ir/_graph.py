@@ -19,12 +19,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 IntArray = NDArray[np.int64]
 Shape = tuple[int, ...]
+Early = int | Literal["exact"]
 
 
 class Encoder(StrEnum):
@@ -311,11 +313,16 @@ class Neurons:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readout:
-    """Scores of the classes; the prediction is the first of the largest."""
+    """Scores of the classes; the prediction is the first of the largest.
+
+    With `early` an inference ends as soon as its prediction cannot change any more ("exact"),
+    or once the best score is ahead of all others by a margin (an integer).
+    """
 
     name: str
     source: str
     kind: ReadoutKind = ReadoutKind.SPIKE_COUNT
+    early: Early | None = None
 
 
 Synapse = Dense | Conv2d | TokenMix

@@ -53,6 +53,7 @@ _TYPES: dict[str, type[Node]] = {
 }
 _TYPE_NAMES = {kind: name for name, kind in _TYPES.items()}
 _ARRAY_FIELDS = frozenset({"weight", "threshold", "bias"})
+_OPTIONAL_FIELDS = frozenset({"early"})  # left out where they are None
 
 
 def graph_to_record(graph: Graph) -> tuple[Record, dict[str, IntArray]]:
@@ -91,6 +92,8 @@ def _node_to_record(node: Node, arrays: dict[str, IntArray]) -> Record:
     record: Record = {"type": _TYPE_NAMES[type(node)]}
     for item in fields(node):
         value = getattr(node, item.name)
+        if item.name in _OPTIONAL_FIELDS and value is None:
+            continue
         if item.name in _ARRAY_FIELDS and value is not None:
             key = f"{node.name}.{item.name}"
             arrays[key] = value
@@ -118,7 +121,8 @@ def _node_from_record(record: object, arrays: dict[str, IntArray], where: str) -
     if not isinstance(record, dict) or "type" not in record:
         raise DataError(f'{where} must be an object with a "type", not {record!r}')
     kind = _TYPES[_choice(record["type"], list(_TYPES), f'"type" of {where}')]
-    names = [item.name for item in fields(kind)]
+    left_out = _OPTIONAL_FIELDS - set(record)
+    names = [item.name for item in fields(kind) if item.name not in left_out]
     _check_keys(record, {"type", *names}, f"{where} ({record.get('name')!r})")
     readers = _READERS | _POOL_READERS if kind in (SumPool2d, MaxPool2d) else _READERS
     values = {
@@ -229,6 +233,7 @@ _READERS: dict[str, Reader] = {
     "reset_delay": _plain(_flag),
     "membrane_bits": _plain(lambda value, what: None if value is None else _integer(value, what)),
     "kind": _plain(lambda value, what: ReadoutKind(_choice(value, [*ReadoutKind], what))),
+    "early": _plain(lambda value, what: value if value == "exact" else _integer(value, what)),
 }
 
 _POOL_READERS: dict[str, Reader] = {

@@ -16,6 +16,7 @@ from spikeloom.ir._graph import (
     Leak,
     Neurons,
     Node,
+    Readout,
     Shape,
     Synapse,
     TokenMix,
@@ -44,6 +45,8 @@ def value_problems(node: Node) -> Iterator[str]:
         case Neurons():
             yield from _leak(node.name, node.leak)
             yield from _parameters(node)
+        case Readout():
+            yield from _early(node)
         case _:
             pass
 
@@ -131,6 +134,17 @@ def _parameters(node: Neurons) -> Iterator[str]:
         )
     elif node.threshold is not None and node.threshold.size:
         yield from _reachable(node.name, int(node.threshold.max()), bits)
+
+
+def _early(node: Readout) -> Iterator[str]:
+    rule = node.early
+    if rule is None or rule == "exact":
+        return
+    if isinstance(rule, bool) or not isinstance(rule, int) or not 1 <= rule <= _SIGNED.hi:
+        yield (
+            f"early of {node.name!r} must be 'exact', a margin of 1 to {_SIGNED.hi}, or None for "
+            f"no early decision, not {rule!r}"
+        )
 
 
 def _range(name: str, what: str, values: IntArray, least: int, most: int) -> Iterator[str]:

@@ -15,14 +15,15 @@ from spikeloom.ir._graph import (
     Graph,
     Neurons,
     Node,
+    ReadoutKind,
     Shape,
     TokenMix,
     sources_of,
 )
 from spikeloom.ir._intervals import ANALYSED_BITS, Interval
 from spikeloom.ir._rules import MAX_WIDTH, group_problems, value_problems
-from spikeloom.ir._shapes import check_delay, output_shape
-from spikeloom.ir._widths import analyse
+from spikeloom.ir._shapes import check_delay, output_shape, readout_of
+from spikeloom.ir._widths import Widths, analyse
 from spikeloom.ir._wiring import wiring_problems
 
 MAX_OPERAND_BITS = 16
@@ -142,6 +143,19 @@ def _check_widths(graph: Graph) -> Iterator[str]:
                 f"{graph.time_steps} time steps; set membrane_bits to {MAX_WIDTH} or less, "
                 "so that they saturate"
             )
+    yield from _check_early(graph, widths)
+
+
+def _check_early(graph: Graph, widths: Widths) -> Iterator[str]:
+    """A clamp takes away any lead, so that nothing is certain before the last step."""
+    readout = readout_of(graph)
+    if readout.early != "exact" or readout.kind is not ReadoutKind.MEMBRANE:
+        return
+    if widths.membranes[readout.source].saturates:
+        yield (
+            f"readout {readout.name!r} must not decide early and exactly, because the membranes "
+            f"of {readout.source!r} saturate; leave membrane_bits out there, or decide by a margin"
+        )
 
 
 def _wide_current(node: Node, current: Interval) -> str:

@@ -22,11 +22,18 @@ from spikeloom.ir._graph import (
     TokenMix,
     sources_of,
 )
-from spikeloom.ir._intervals import ANALYSED_BITS, Bounds, Interval, same, union
+from spikeloom.ir._intervals import (
+    ANALYSED_BITS,
+    Bounds,
+    Interval,
+    same,
+    signed_interval,
+    union,
+)
 from spikeloom.ir._kinds import Kind, infer_kinds
 from spikeloom.ir._membranes import MembraneWidth, membrane_width
 from spikeloom.ir._order import Stage, stages_of
-from spikeloom.ir._shapes import infer_shapes
+from spikeloom.ir._shapes import infer_shapes, readout_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ def infer_widths(graph: Graph) -> Widths:
 def analyse(graph: Graph) -> Widths:
     """Do the work of `infer_widths` for a graph whose structure is known to be valid."""
     shapes = infer_shapes(graph)
-    bounds = _all_bounds(graph, shapes)
+    bounds = all_bounds(graph, shapes)
     kinds = infer_kinds(graph)
     overall = {name: bounds[name].overall() for name in kinds}
     operands = {name: overall[name].hi for name in kinds if kinds[name] is Kind.OPERANDS}
@@ -84,18 +91,27 @@ def analyse(graph: Graph) -> Widths:
         if isinstance(node, Neurons)
     }
     membranes = {name: width for name, (width, _) in groups.items()}
-    scores = _scores(graph, {name: final for name, (_, final) in groups.items()})
+    finals = {name: final for name, (_, final) in groups.items()}
+    scores = _scores(readout_of(graph), graph.time_steps, finals, membranes)
     return Widths(inputs, currents, operands, membranes, scores)
 
 
-def _scores(graph: Graph, finals: dict[str, Bounds]) -> Interval:
-    for node in graph.nodes:
-        if isinstance(node, Readout) and node.kind is ReadoutKind.MEMBRANE:
-            return finals[node.source].overall()
-    return Interval(0, graph.time_steps)
+def _scores(
+    readout: Readout,
+    time_steps: int,
+    finals: dict[str, Bounds],
+    membranes: dict[str, MembraneWidth],
+) -> Interval:
+    if readout.kind is ReadoutKind.SPIKE_COUNT:
+        return Interval(0, time_steps)
+    if readout.early is None:
+        return finals[readout.source].overall()
+    group = membranes[readout.source]  # of any step
+    held = signed_interval(group.bits)
+    return Interval(max(group.interval.lo, held.lo), min(group.interval.hi, held.hi))
 
 
-def _all_bounds(graph: Graph, shapes: dict[str, Shape]) -> dict[str, Bounds]:
+def all_bounds(graph: Graph, shapes: dict[str, Shape]) -> dict[str, Bounds]:
     """Return the bounds of what every node but the readout puts out."""
     bounds: dict[str, Bounds] = {}
     for stage in stages_of(graph):

@@ -91,11 +91,13 @@ class HardwareConfig:
     Attributes:
         input_lanes: Input values per beat of the input stream.
         clock_mhz: Clock that the pipelines of unrolled layers are cut for.
+        early: When an inference ends before its last time step: see `spikeloom.build`.
         layers: Settings by name of a layer.
     """
 
     input_lanes: Annotated[int, Between(1, 4096)] | None = None
     clock_mhz: Annotated[float, Between(1.0, 2000.0)] | None = None
+    early: Literal["exact"] | Annotated[int, Between(1, 2**31 - 1)] | None = None
     layers: dict[str, LayerHardware] = field(default_factory=dict)
 
 

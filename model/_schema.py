@@ -102,6 +102,8 @@ class Reader:
     def _union(self, value: Any, options: list[Any], path: str) -> Any:  # noqa: ANN401  # as _value
         if len(options) == 1:
             return self._value(value, options[0], path)
+        if not any(map(dataclasses.is_dataclass, options)):
+            return self._word_or_number(value, options, path)
         if not isinstance(value, Mapping):
             return self._bad(path, "a table", value)
         kinds = {_kind(option): option for option in options}
@@ -110,6 +112,14 @@ class Reader:
             return _MISSING
         kind = self._choice(value["kind"], tuple(kinds), f"{path}.kind")
         return _MISSING if kind is _MISSING else self._table(value, kinds[kind], path)
+
+    def _word_or_number(self, value: Any, options: list[Any], path: str) -> Any:  # noqa: ANN401  # as _value
+        """Read a value that is one of some words, or a number within bounds."""
+        word, number = options
+        words, (kind, bounds) = typing.get_args(word), typing.get_args(number)
+        if value in words or (type(value) is kind and value in bounds):
+            return value
+        return self._bad(path, f"{_one_of(words)}, or {PRIMITIVES[kind]} of {bounds}", value)
 
     def _choice(self, value: Any, options: tuple[Any, ...], path: str) -> Any:  # noqa: ANN401  # as _value
         if value in options and type(value) in {type(option) for option in options}:

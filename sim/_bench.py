@@ -151,6 +151,7 @@ def _describe(manifest: Manifest, graph: Graph, labels: list[str]) -> str:
         "sources": list(manifest.sources),
         "beats": manifest.input.beats,
         "score_bits": manifest.output.score_bits,
+        "early": manifest.output.early is not None,
         "cycle_limit": longest_inference(graph) + _BEAT_CYCLES * beats,
         "inferences": labels,
         "layers": [
@@ -174,6 +175,7 @@ def _vectors(manifest: Manifest, graph: Graph, inputs: NDArray[Any]) -> bytes:
         "beats": pack_input(manifest.input, inputs),
         "scores": trace.scores,
         "predictions": trace.predictions,
+        "steps": trace.steps,
     }
     for layer in manifest.layers:
         recorded = trace.layers[layer.name]

@@ -55,6 +55,7 @@ def pack_records(design: Manifest, inputs: NDArray[Any], trace: Trace, first_lay
         _bytes(pack_input(design.input, inputs)),
         _bytes(trace.scores.astype("<i8")),
         _bytes(trace.predictions.astype("<u4")),
+        _bytes(trace.steps.astype("<u4")),
     ]
     for layer in design.layers[first_layer:]:
         parts += _layer_parts(layer, trace)

@@ -10,6 +10,7 @@ _PLACES = {
     "score": "score of class {index}",
     "tlast": "tlast of score {index}",
     "prediction": "predicted class",
+    "steps": "time steps until the decision",
     "spike": "spike of neuron {index} of {place!r} at step {step}",
     "membrane": "membrane of neuron {index} of {place!r} at step {step}",
 }
@@ -17,6 +18,7 @@ _EVENTS = {
     "unexpected": "{place} put out a beat that belongs to no inference",
     "early": "the result was complete when only {index} input beats had been taken",
     "missing": "{place!r} stopped at step {step}, neuron {index}: its other neurons never came",
+    "undecided": "the result came without a decision",
     "protocol": "beat {index} on {place} changed before it was taken",
     "deadlock": "no progress any more, with {index} scores of the inference received",
 }
@@ -76,6 +78,7 @@ class ModeResult:
     mismatches: int
     resets: int
     deadlock: bool
+    steps: CycleStats | None  # time steps until the decision, where it is early
     latency: CycleStats | None
     interval: CycleStats | None
     wrong_predictions: dict[int, int]  # inference to the class that the hardware gave
@@ -96,6 +99,7 @@ class ModeResult:
             mismatches=report["mismatches"],
             resets=report["resets"],
             deadlock=report["deadlock"],
+            steps=CycleStats.of(report["steps"]),
             latency=CycleStats.of(report["latency"]),
             interval=CycleStats.of(report["interval"]),
             wrong_predictions=dict(report["wrong_predictions"]),
@@ -132,8 +136,10 @@ class VerifyResult:
     `membranes_compared` are those of the isolated run over the whole test
     set; `mismatches` is the sum over all runs.  `predictions_equal` counts the
     samples for which hardware, reference executor and (where they are stored)
-    PyTorch predict the same class.  `layer_cycles` are means per inference of
-    the clocks in which a layer adds weights or sends currents to its neurons;
+    PyTorch predict the same class; PyTorch takes all time steps, and is left out where
+    a margin decides early.  `steps` are the time steps until the decision, None where all
+    are taken, and `full_accuracy` is what all of them would give.  `layer_cycles` are means
+    per inference of the clocks in which a layer adds weights or sends currents to its neurons;
     layers overlap and wait for each other, so they do not add up to the latency.
     """
 
@@ -145,6 +151,8 @@ class VerifyResult:
     mismatches: int
     predictions_equal: int
     accuracy: float | None
+    full_accuracy: float | None
+    steps: CycleStats | None
     cycles_per_inference: CycleStats | None
     layer_cycles: dict[str, float]
     interval_cycles: CycleStats | None
@@ -169,6 +177,8 @@ class VerifyResult:
             "mismatches": self.mismatches,
             "predictions_equal": self.predictions_equal,
             "accuracy": self.accuracy,
+            "full_accuracy": self.full_accuracy,
+            "steps": None if self.steps is None else asdict(self.steps),
             "cycles_per_inference": _stats(self.cycles_per_inference),
             "interval_cycles": _stats(self.interval_cycles),
             "layer_cycles": self.layer_cycles,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeloom.codegen import Manifest
-from spikeloom.ir import Executor, Graph, NullProgress, Progress, write_json
+from spikeloom.ir import EXACT, Executor, Graph, NullProgress, Progress, write_json
 from spikeloom.sim._build import build_harness
 from spikeloom.sim._design import load_design, load_source_graph
 from spikeloom.sim._process import HarnessRun, Mode, RunSettings
@@ -150,6 +150,8 @@ class _Session:
             mismatches=sum(mode.mismatches for mode in modes),
             predictions_equal=self._equal(hardware, reference),
             accuracy=_accuracy(hardware, self.vectors.labels),
+            full_accuracy=self._full_accuracy(isolated.inferences),
+            steps=isolated.steps,
             cycles_per_inference=isolated.latency,
             layer_cycles={name: stats.mean for name, stats in isolated.layers.items()},
             interval_cycles=intervals[0] if intervals else None,
@@ -162,9 +164,16 @@ class _Session:
 
     def _equal(self, hardware: NDArray[np.int64], reference: NDArray[np.int64]) -> int:
         equal = hardware == reference[: len(hardware)]
-        if self.vectors.predictions is not None:
+        by_margin = self.design.output.early not in (None, EXACT)
+        if self.vectors.predictions is not None and not by_margin:
             equal &= hardware == self.vectors.predictions[: len(hardware)]
         return int(equal.sum())
+
+    def _full_accuracy(self, count: int) -> float | None:
+        """Return the accuracy that all time steps would give: PyTorch takes them."""
+        if self.vectors.predictions is None:
+            return None
+        return _accuracy(self.vectors.predictions[:count], self.vectors.labels)
 
 
 def _accuracy(hardware: NDArray[np.int64], labels: NDArray[Any] | None) -> float | None:

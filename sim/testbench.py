@@ -47,6 +47,7 @@ class Inference:
     beats: list[Beat]
     scores: list[int]
     prediction: int
+    steps: int  # time steps until the decision
     spikes: dict[str, NDArray[np.uint8]]  # by layer, [time steps * neurons]
     membranes: dict[str, NDArray[np.int32]]
 
@@ -58,6 +59,7 @@ class Vectors:
         design: dict[str, Any] = json.loads((folder / "design.json").read_text())
         self.layers = [Layer(**layer) for layer in design["layers"]]
         self.score_bits: int = design["score_bits"]
+        self.early: bool = design["early"]
         self.cycle_limit: int = design["cycle_limit"]
         labels: list[str] = design["inferences"]
         with np.load(folder / "vectors.npz") as arrays:
@@ -84,6 +86,7 @@ def _inference(
         beats=[Beat(value, (i + 1) % beats_of_frame == 0) for i, value in enumerate(data)],
         scores=arrays["scores"][index].tolist(),
         prediction=int(arrays["predictions"][index]),
+        steps=int(arrays["steps"][index]),
         spikes=of_layers["spikes_"],
         membranes=of_layers["membranes_"],
     )
@@ -94,11 +97,13 @@ class Checker:
 
     def __init__(self, vectors: Vectors) -> None:
         self.completed = 0
+        self._decided = 0  # inferences that were decided early
         self._score_bits = vectors.score_bits
+        self._layers = vectors.layers
         self._expected: list[Inference] = []
         self._scores_seen = 0
-        self._cursors = {layer.name: (0, 0) for layer in vectors.layers}
-        self._trailing = {layer.name for layer in vectors.layers if layer.trails}
+        self._cursors = {layer.name: (0, 0) for layer in self._layers}
+        self._trailing = {layer.name for layer in self._layers if layer.trails}
         self._early: list[tuple[Layer, int, int]] = []  # probe beats that ran ahead
 
     def expect(self, inference: Inference) -> None:
@@ -120,7 +125,7 @@ class Checker:
 
     def clear(self) -> None:
         """Forget what is in flight: the design is being reset."""
-        self.completed = 0
+        self.completed = self._decided = 0
         self._expected.clear()
         self._early.clear()
         self._scores_seen = 0
@@ -167,6 +172,22 @@ class Checker:
         is_done = position + count == len(inference.spikes[layer.name])
         self._cursors[layer.name] = (number + 1, 0) if is_done else (number, position + count)
 
+    def check_restart(self, steps: int) -> None:
+        """Check an early decision after so many time steps; every layer starts anew."""
+        inference = self._get(self._decided, "the decision")
+        assert steps == inference.steps, (
+            f"{inference.label}: it must be decided after {inference.steps} time steps, not {steps}"
+        )
+        for layer in self._layers:
+            number, position = self._cursors[layer.name]
+            shown = number > self._decided or position >= steps * layer.neurons
+            assert shown or layer.trails, (
+                f"{layer.name!r} showed only {position} neurons when the result was decided"
+            )
+        self._decided += 1
+        self._early.clear()
+        self._cursors = dict.fromkeys(self._cursors, (self._decided, 0))
+
     def _get(self, number: int, place: str) -> Inference:
         assert number < len(self._expected), f"{place} put out a beat that belongs to no inference"
         return self._expected[number]
@@ -210,8 +231,11 @@ class Testbench:
             pauses=Pauses(share, Random(seed + 1)),
             on_beat=self.checker.check_output,
         )
+        self._restarted_at = -1  # cycle
+        if vectors.early:
+            self.domain.add(Monitor(dut.probe_restart, [dut.probe_steps], self._restart))
         # Probes first: what a layer did comes before the score that follows from it.
-        self.domain.add(*_probes(dut, vectors.layers, self.checker), self.source, self.sink)
+        self.domain.add(*self._probes(dut), self.source, self.sink)
 
     async def run(self, inferences: Iterable[Inference]) -> None:
         """Stream inferences, wait for the last result, and see that nothing follows it."""
@@ -240,16 +264,23 @@ class Testbench:
         self.checker.clear()
         await self.domain.reset(cycles)
 
+    def _restart(self, steps: int) -> None:
+        """The core is reset: after an early decision, or with the whole design (0 steps)."""
+        self._restarted_at = self.domain.cycle
+        if steps:
+            self.checker.check_restart(steps)
 
-def _probes(dut: Handle, layers: list[Layer], checker: Checker) -> Iterator[Monitor]:
-    for layer in layers:
-        signals = [getattr(dut, f"probe_{layer.name}_{kind}") for kind in ("spikes", "membranes")]
-        valid = getattr(dut, f"probe_{layer.name}_valid")
+    def _probes(self, dut: Handle) -> Iterator[Monitor]:
+        for layer in self.vectors.layers:
+            kinds = ("spikes", "membranes")
+            signals = [getattr(dut, f"probe_{layer.name}_{kind}") for kind in kinds]
+            valid = getattr(dut, f"probe_{layer.name}_valid")
 
-        def check(spikes: int, membranes: int, layer: Layer = layer) -> None:
-            checker.check_probe(layer, spikes, membranes)
+            def check(spikes: int, membranes: int, layer: Layer = layer) -> None:
+                if self._restarted_at != self.domain.cycle:  # else what it shows is forgotten
+                    self.checker.check_probe(layer, spikes, membranes)
 
-        yield Monitor(valid, signals, check)
+            yield Monitor(valid, signals, check)
 
 
 def _signed(value: int, bits: int) -> int:

@@ -212,6 +212,8 @@ def fake_verification(*, passed: bool) -> SimpleNamespace:
         "mismatches": 0 if passed else 1,
         "predictions_equal": 3,
         "accuracy": None,
+        "full_accuracy": None,
+        "steps": None,
         "cycles_per_inference": {"mean": 40.5, "max": 44},
         "passed": passed,
         "first_mismatches": [] if passed else ["spike of neuron 3 must be 1, not 0"],

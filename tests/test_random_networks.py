@@ -1,4 +1,4 @@
-"""Random networks, random foldings: RTL and reference executor agree on everything."""
+"""Random networks, random foldings: RTL, reference executor and estimator agree on everything."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cycle_checks import cycles_of, differences
 from random_events import with_random_events
 from random_graphs import random_graph, random_options
 
@@ -33,3 +34,6 @@ def test_random_network_is_bit_exact(
     result = verify(out, probe=True)
     assert result.mismatches == 0, f"seed {seed}: {result.first_mismatches}"
     assert result.spikes_compared == result.membranes_compared > 0
+    cycles = cycles_of(graph, options, out)
+    assert cycles.exact
+    assert differences(cycles, result) == [], f"seed {seed}"

@@ -266,7 +266,7 @@ def test_a_record_of_another_length_is_an_error(out: Path) -> None:
     settings = RunSettings(seed=1, watchdog=100)
     with HarnessRun(program, Mode(name="short"), settings, cwd=out) as run:
         run.feed(np.array([[3, 0, 0, 0, 1, 2, 3]], np.uint8))
-        with pytest.raises(VerificationError, match="an inference must have 74 bytes, not 3"):
+        with pytest.raises(VerificationError, match="an inference must have 78 bytes, not 3"):
             run.finish()
 
 

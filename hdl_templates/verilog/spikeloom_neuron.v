@@ -13,7 +13,7 @@
 //             v = u, and a neuron that fired starts the step from
 //             leak(v) - threshold, or from 0.
 //             Without Spiking nothing fires, and the beats of the last time
-//             step, and only these, leave as membranes.
+//             step (with EveryStep of all), and only these, leave as membranes.
 // Format      v and u MembraneBits wide; sums are formed in SumBits, which
 //             width inference proves to be enough.
 // Order       Beats of Lanes neurons in stream order; Words beats a time step.
@@ -34,6 +34,7 @@ module spikeloom_neuron #(
     parameter MembraneBits = 10,  // bits of a membrane
     parameter Saturate = 0,  // 1: clamp u to MembraneBits
     parameter Spiking = 1,  // 0: integrators that only send their last membranes
+    parameter EveryStep = 0,  // 1: integrators send their membranes at every time step
     // Leak: a sum of LeakTerms shifts, 6 bits each
     parameter LeakTerms = 1,  // shifts that the leak is a sum of
     parameter [6*LeakTerms-1:0] Leak = 0,  // { negative, shift[4:0] } each, first lowest
@@ -328,7 +329,7 @@ module spikeloom_neuron #(
       out_last_q <= tlast_3_q;
     end
     if (!rst_ni) out_valid_q <= 1'b0;
-    else if (run) out_valid_q <= valid_3_q && (Spiking != 0 || final_3_q);
+    else if (run) out_valid_q <= valid_3_q && (Spiking != 0 || EveryStep != 0 || final_3_q);
   end
 
 endmodule

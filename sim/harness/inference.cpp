@@ -13,6 +13,9 @@ namespace spikeloom {
 
 namespace {
 
+constexpr std::size_t kPredictionOffset =
+    kInputBeats * kInputBytes + kClasses * sizeof(std::int64_t);
+
 bool read_exactly(void* target, std::size_t size) {
   return std::fread(target, 1, size, stdin) == size;
 }
@@ -31,8 +34,7 @@ Inference::Inference(std::vector<std::uint8_t> record, std::size_t first_layer)
 }
 
 std::size_t Inference::record_size(std::size_t first_layer) {
-  std::size_t size = kInputBeats * kInputBytes + kClasses * sizeof(std::int64_t) +
-                     sizeof(std::uint32_t);
+  std::size_t size = kPredictionOffset + 2 * sizeof(std::uint32_t);
   for (std::size_t layer = first_layer; layer < kLayers.size(); ++layer) {
     size += neuron_steps(layer) * (sizeof(std::uint8_t) + sizeof(std::int32_t));
   }
@@ -51,7 +53,11 @@ std::int64_t Inference::score(std::size_t index) const {
 }
 
 std::uint32_t Inference::prediction() const {
-  return load<std::uint32_t>(kInputBeats * kInputBytes + kClasses * sizeof(std::int64_t));
+  return load<std::uint32_t>(kPredictionOffset);
+}
+
+std::uint32_t Inference::steps() const {
+  return load<std::uint32_t>(kPredictionOffset + sizeof(std::uint32_t));
 }
 
 bool Inference::spike(std::size_t layer, std::size_t position) const {

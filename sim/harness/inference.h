@@ -9,6 +9,7 @@
 //   u8   input beats [frames * beats][bytes per beat]
 //   i64  scores [classes]
 //   u32  prediction
+//   u32  time steps until the decision
 //   and for every compared layer, in the order of the design:
 //     u8   spikes    [time steps][neurons]   neurons in stream order (y, x, channel)
 //     i32  membranes [time steps][neurons]   after reset
@@ -45,6 +46,8 @@ class Inference {
   const std::uint8_t* beat(std::size_t index) const { return &record_[index * kInputBytes]; }
   std::int64_t score(std::size_t index) const;
   std::uint32_t prediction() const;
+  // Time steps until the decision: all of them, unless the design decides early.
+  std::uint32_t steps() const;
   // `position` counts neurons over all time steps.
   bool spike(std::size_t layer, std::size_t position) const;
   std::int32_t membrane(std::size_t layer, std::size_t position) const;

@@ -74,6 +74,8 @@ std::string to_json(const Report& report) {
       << ", \"scores\": " << ledger.scores << ", \"predictions\": " << ledger.predictions
       << ", \"spikes\": " << ledger.spikes << ", \"membranes\": " << ledger.membranes
       << ", \"mismatches\": " << ledger.mismatches;
+  out << ", \"steps\": ";
+  print(out, report.steps);
   out << ", \"latency\": ";
   print(out, report.latency);
   out << ", \"interval\": ";

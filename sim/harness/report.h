@@ -64,6 +64,7 @@ struct Report {
   std::uint64_t resets = 0;
   bool deadlock = false;
   Ledger ledger;
+  Cycles steps;     // time steps until the decision, where the design decides early
   Cycles latency;   // first input beat to last score, both included
   Cycles interval;  // from last score to last score
   // By layer, of isolated runs: clocks in which it added weights or sent currents.

@@ -43,6 +43,7 @@ Report Harness::report() const {
   report.ledger = ledger_;
   report.latency = latency_;
   report.interval = interval_;
+  report.steps = steps_;
   for (std::size_t layer = 0; layer < kLayers.size(); ++layer) {
     report.layers.emplace_back(kLayers[layer].name, layers_[layer]);
   }
@@ -125,6 +126,7 @@ void Harness::interrupt() {
   const Cursor restart{output_.inference, 0};
   input_ = output_ = restart;
   probes_.fill(restart);
+  decided_ = output_.inference;
   retire();
   offering_ = held_ = false;
   blocked_until_ = 0;
@@ -210,7 +212,11 @@ void Harness::check() {
     return;
   }
   check_input();
-  check_probes();
+  if (read_restart(*model_).active) {
+    check_restart();  // what the probes show is forgotten
+  } else {
+    check_probes();
+  }
   check_output();
   retire();
 }
@@ -292,6 +298,27 @@ void Harness::check_probe(std::size_t layer, const Spikes& spikes, const Membran
   }
 }
 
+// An early decision: every layer must have shown what led to it, and begins the next inference.
+void Harness::check_restart() {
+  const std::uint32_t steps = read_restart(*model_).steps;
+  if (steps == 0) {
+    return;  // the reset of the design
+  }
+  last_progress_ = cycle_;
+  const Inference* inference = window_.find(decided_);
+  if (inference == nullptr || decided_ >= output_.inference + started_.size()) {
+    mismatch("unexpected", decided_, "decision", -1, -1, 0, 0);
+    return;
+  }
+  if (steps != inference->steps()) {
+    mismatch("steps", decided_, "decision", -1, -1, steps, inference->steps());
+  }
+  steps_.add(steps);
+  check_probes_done(decided_, std::min(steps, inference->steps()));
+  ++decided_;
+  probes_.fill({decided_, 0});
+}
+
 void Harness::check_output() {
   const bool valid = model_->m_axis_tvalid;
   const Beat beat{read_signed(model_->m_axis_tdata, 0, kScoreBits),
@@ -343,8 +370,12 @@ void Harness::check_beat(const Beat& beat) {
 }
 
 void Harness::complete() {
-  check_probes_done();
-  if (!kInputTrails && input_.inference <= output_.inference) {
+  if (!kEarly) {
+    check_probes_done(output_.inference, kTimeSteps);
+  } else if (decided_ <= output_.inference) {
+    mismatch("undecided", output_.inference, "m_axis", -1, -1, 0, 0);
+  }
+  if (!kInputTrails && !kEarly && input_.inference <= output_.inference) {
     mismatch("early", output_.inference, "m_axis", -1, static_cast<std::int64_t>(input_.position),
              0, 0);
     input_ = {output_.inference + 1, 0};
@@ -381,16 +412,17 @@ void Harness::measure_layers() {
   }
 }
 
-// The result of an inference depends on its last neuron, so every probe is past it by now,
-// but for those whose last time step nothing waits for.
-void Harness::check_probes_done() {
+// The result of an inference depends on the last neuron of the step that it comes from, so every
+// probe is past it by now, but for those whose last time step nothing waits for.
+void Harness::check_probes_done(std::uint64_t number, std::size_t steps) {
   for (std::size_t layer = options_.first_layer; layer < kLayers.size(); ++layer) {
     Cursor& cursor = probes_[layer];
-    if (!kLayers[layer].trails && cursor.inference <= output_.inference) {
+    const bool behind = cursor.position < steps * kLayers[layer].neurons;
+    if (!kLayers[layer].trails && cursor.inference <= number && behind) {
       mismatch("missing", cursor.inference, kLayers[layer].name,
                static_cast<std::int64_t>(cursor.position / kLayers[layer].neurons),
                static_cast<std::int64_t>(cursor.position % kLayers[layer].neurons), 0, 0);
-      cursor = {output_.inference + 1, 0};
+      cursor = {number + 1, 0};
     }
   }
 }

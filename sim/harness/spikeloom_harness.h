@@ -64,7 +64,8 @@ class Harness {
   void check_output();
   void check_held(bool valid, const Beat& beat);
   void check_beat(const Beat& beat);
-  void check_probes_done();
+  void check_restart();
+  void check_probes_done(std::uint64_t number, std::size_t steps);
   void measure_layers();
   void complete();
   void retire();
@@ -96,6 +97,7 @@ class Harness {
   Cursor input_;
   Cursor output_;
   std::array<Cursor, kLayers.size()> probes_{};
+  std::uint64_t decided_ = 0;  // inferences decided, where the design decides early
   bool held_ = false;  // an output beat was on offer and not taken
   Beat offered_{};
   double idle_now_ = 0.0;  // drawn anew for each inference: smooth, bursty, slow
@@ -104,6 +106,7 @@ class Harness {
 
   std::deque<std::uint64_t> started_;  // cycle of the first beat of each inference in flight
   std::uint64_t last_result_ = 0;      // cycle of the last complete result
+  Cycles steps_;  // time steps until the decision
   Cycles latency_;
   Cycles interval_;
   std::array<std::uint64_t, kLayers.size()> busy_{};  // working clocks since the last result

@@ -3,7 +3,8 @@
 The steps, most of them also a command of the same name:
 
     run = spikeloom.train("examples/digits.toml")
-    out = spikeloom.build(run, board="ulx3s")
+    spikeloom.explore(run, board="ulx3s", plot="explore.svg")
+    out = spikeloom.build(run, board="ulx3s", goal="throughput")
     spikeloom.fit(out)
     spikeloom.verify(out, probe=True)
     spikeloom.synth(out)
@@ -16,12 +17,13 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from spikeloom._api import bench, build, fit, list_boards, report, synth, train, verify
+from spikeloom._api import bench, build, explore, fit, list_boards, report, synth, train, verify
 
 __all__ = [
     "__version__",
     "bench",
     "build",
+    "explore",
     "fit",
     "list_boards",
     "report",

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from spikeloom._early import MOST, Decision, measure_early
 from spikeloom._results import read_result
 from spikeloom._vectors import read_vectors
 from spikeloom.codegen import Manifest
@@ -14,15 +15,15 @@ from spikeloom.ir import Activity, Progress, load_graph, measure_activity, write
 
 ACTIVITY = "activity.json"
 VECTORS = "vectors/test.npz"
-MOST = 1000  # means of so many differ from those of all by a per cent or two
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The activity of each neuron group, means over so many inferences."""
+    """The activity of each neuron group, means over so many inferences, and early decision."""
 
     inferences: int
     layers: Mapping[str, Activity]
+    decision: Decision | None
 
 
 def activity_of(out: Path, manifest: Manifest, progress: Progress) -> Measured:
@@ -38,12 +39,19 @@ def activity_of(out: Path, manifest: Manifest, progress: Progress) -> Measured:
         known = {"key": key, **_measure(out)}
         write_json(out / ACTIVITY, known)
     layers = {name: Activity(**values) for name, values in known["layers"].items()}
-    return Measured(known["inferences"], layers)
+    found = known.get("decision")
+    return Measured(known["inferences"], layers, Decision(**found) if found else None)
 
 
 def _measure(out: Path) -> dict[str, Any]:
     graph = load_graph(out / "graph")
-    inputs = read_vectors(out / VECTORS, graph).inputs[:MOST]
+    vectors = read_vectors(out / VECTORS, graph)
+    inputs = vectors.inputs[:MOST]
     activities = measure_activity(graph, inputs)
     layers = {name: asdict(activity) for name, activity in activities.items()}
-    return {"inferences": len(inputs), "layers": layers}
+    decision = measure_early(graph, vectors)
+    return {
+        "inferences": len(inputs),
+        "layers": layers,
+        "decision": decision.to_json() if decision else None,
+    }

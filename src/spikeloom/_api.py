@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spikeloom.ir import ConfigError, Graph, NullProgress, Progress
+from spikeloom.ir import ConfigError, Early, Graph, NullProgress, Progress
 
 if TYPE_CHECKING:
+    from spikeloom._folding import Exploration
     from spikeloom._report import Report
     from spikeloom.boards import Board, Fit, SynthResult
-    from spikeloom.codegen import BuildOptions, Manifest
+    from spikeloom.codegen import BuildOptions, Goal, Limits, Manifest
     from spikeloom.sim import BenchResult, VerifyResult
 
 StrPath = str | os.PathLike[str]
@@ -62,6 +63,10 @@ def build(
     *,
     board: str | None = None,
     options: BuildOptions | None = None,
+    goal: Goal | str | None = None,
+    limits: Limits | None = None,
+    rate: float | None = None,
+    early: Early | str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Turn a trained run or a graph into the output folder of a design.
@@ -77,18 +82,79 @@ def build(
         board: The board to prepare synthesis for.
         options: Engines, lanes and ports that are pinned, over those of the run's
             [hardware] table.
+        goal: What is left open is chosen for this, and the [hardware] table is left aside:
+            "latency", "throughput", "area" or "energy".
+        limits: What a design for a goal may take, and how fast it has to be; the board's
+            resources where nothing is said.
+        rate: Estimate at this rate of events, 0 to 1, in place of recorded inputs.
+        early: "exact" or a margin, to end an inference with the time step that settles its
+            prediction, or "off"; by default as in the [hardware] table, or as the graph says.
         progress: What shows how far it is.
 
     Raises:
+        ResourceError: If no folding that was found for `goal` keeps the limits.
         BuildError: If the graph cannot be built or `out` cannot be written.
         GraphError: If the graph breaks a rule.
         ConfigError: If a layer, a board or a source is unknown.
         DataError: If the run's test set is missing or truncated.
     """
     from spikeloom._build import build_folder
+    from spikeloom._folding import Wish
 
-    start = source if isinstance(source, Graph) else Path(source)
-    return build_folder(start, _path(out), board=board, options=options, progress=progress)
+    return build_folder(
+        source if isinstance(source, Graph) else Path(source),
+        _path(out),
+        board=board,
+        options=options,
+        wish=Wish.of(goal, limits, rate),
+        early=early,
+        progress=progress,
+    )
+
+
+def explore(
+    source: StrPath | Graph,
+    *,
+    board: str | None = None,
+    options: BuildOptions | None = None,
+    limits: Limits | None = None,
+    rate: float | None = None,
+    plot: StrPath | None = None,
+    progress: Progress | None = None,
+) -> Exploration:
+    """Estimate many foldings, and return those that no other one beats.
+
+    What counts is area (shares of the device's resources), inferences per second, and latency.
+
+    Args:
+        source: A run folder, a graph folder, a graph.json file or a graph.
+        board: The board whose resources and clock count; its logic is used up to 85 %.
+        options: Engines, lanes and ports that are pinned; the [hardware] table of a run is not.
+        limits: What the designs may take, and how fast they have to be.
+        rate: Estimate at this rate of events, 0 to 1, in place of recorded inputs.
+        plot: An SVG file to draw the designs in.
+        progress: What shows how far it is.
+
+    Raises:
+        BuildError: If what is pinned cannot be built.
+        ConfigError: If a layer, a board, a limit or a source is unknown or wrong.
+        ResourceError: If no design that was found keeps the limits.
+    """
+    from spikeloom._folding import Wish, explore_foldings
+    from spikeloom._plot import plot_of
+    from spikeloom._source import load_source
+    from spikeloom.boards import load_board
+    from spikeloom.codegen import BuildOptions, Limits
+    from spikeloom.ir import write_whole
+
+    chosen = load_board(board) if board else None
+    loaded = load_source(source if isinstance(source, Graph) else Path(source))
+    wish = Wish(limits=limits or Limits(), rate=rate)
+    shown = progress or NullProgress()
+    found = explore_foldings(loaded, options or BuildOptions(), chosen, wish, shown)
+    if plot is not None:
+        write_whole(Path(plot), plot_of(found).encode())
+    return found
 
 
 def parse_options(
@@ -104,6 +170,17 @@ def parse_options(
     from spikeloom._options import parse_options as parse
 
     return parse(knobs, input_lanes, clock_mhz)
+
+
+def parse_early(text: str | None) -> Early | str | None:
+    """Read `--early` of the command line: "exact", a margin, or "off".
+
+    Raises:
+        ConfigError: If the text is none of them.
+    """
+    from spikeloom._early import parse_early as parse
+
+    return None if text is None else parse(text)
 
 
 def fit(out: StrPath, board: str | None = None) -> tuple[Fit, ...]:
@@ -271,6 +348,17 @@ def read_manifest(out: StrPath) -> Manifest:
     from spikeloom.codegen import load_manifest
 
     return load_manifest(Path(out))
+
+
+def read_estimate(out: StrPath) -> Mapping[str, Any]:
+    """Return the estimate that `build` made, and how the folding was found.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    from spikeloom._results import ESTIMATE, read_result
+
+    return read_result(Path(out) / ESTIMATE) or {}
 
 
 def read_metrics(run: StrPath) -> Mapping[str, Any]:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import spikeloom
+from spikeloom._early import decided_early, measure_early
+from spikeloom._folding import Wish, estimate_json, family_of, find_folding
 from spikeloom._options import check_layers, merge_options
+from spikeloom._results import ESTIMATE
 from spikeloom._source import Source, load_source
 from spikeloom._summary import summarise
-from spikeloom.codegen import FAMILY, BuildOptions, FileSet, emit, lower, manifest_of
+from spikeloom.codegen import BuildOptions, Design, FileSet, emit, lower, manifest_of
 from spikeloom.hdl_templates import environment
-from spikeloom.ir import Graph, NullProgress, Progress
+from spikeloom.ir import Early, Graph, NullProgress, Progress
 
 if TYPE_CHECKING:
     from spikeloom.boards import Board
@@ -26,6 +29,8 @@ def build_folder(
     *,
     board: str | None,
     options: BuildOptions | None,
+    wish: Wish,
+    early: Early | str | None,
     progress: Progress | None,
 ) -> Path:
     """Build `source` into `out`; see `spikeloom.build`."""
@@ -35,9 +40,10 @@ def build_folder(
     chosen = load_board(board) if board else None
     shown.start("reading the graph")
     loaded = load_source(source)
+    graph = decided_early(loaded.graph, early, loaded.early)
+    loaded = dataclasses.replace(loaded, graph=graph)
     folder = out or Path("out") / loaded.graph.name
-    shown.start("generating files")
-    files = assemble(loaded, options or BuildOptions(), chosen, shown)
+    files = assemble(loaded, options or BuildOptions(), chosen, wish, shown)
     if _is_there(files, folder):
         shown.message(f"{folder} is up to date, and kept with its results")
     else:
@@ -55,19 +61,33 @@ def _is_there(files: FileSet, folder: Path) -> bool:
 
 
 def assemble(
-    source: Source, options: BuildOptions, board: Board | None, progress: Progress
+    source: Source, options: BuildOptions, board: Board | None, wish: Wish, progress: Progress
 ) -> FileSet:
     """Return every file of an output folder, the manifest last."""
+    found = find_folding(source, options, board, wish, progress) if wish.goal else None
+    merged = found.options if found else merge_options(options, source.options)
+    check_layers(merged, source.graph)
+    progress.start("generating files")
+    design = lower(source.graph, merged, family=family_of(board))
+    files = _files_of(source, design, board, progress)
+    progress.start("estimating")
+    estimate = estimate_json(source, design, merged, board, rate=wish.rate, found=found)
+    files.add(ESTIMATE, json.dumps(estimate, indent=2) + "\n")
+    manifest = manifest_of(design, version=spikeloom.__version__, board=_name(board), files=files)
+    files.add("manifest.json", manifest.to_json())
+    return files
+
+
+def _files_of(source: Source, design: Design, board: Board | None, progress: Progress) -> FileSet:
+    """Return the files that have nothing to do with estimates, but for the manifest."""
     from spikeloom.boards import emit_board
     from spikeloom.sim import emit_bench
 
-    merged = merge_options(options, source.options)
-    check_layers(merged, source.graph)
-    design = lower(source.graph, merged, family=str(board.family) if board else FAMILY)
-    for note in design.notes:
+    decision = measure_early(source.graph, source.vectors)
+    for note in (*design.notes, *((str(decision),) if decision else ())):
         progress.message(note)
     version = spikeloom.__version__
-    manifest = manifest_of(design, version=version, board=board.name if board else None)
+    manifest = manifest_of(design, version=version, board=_name(board))
     summaries = [summarise(layer).to_json() for layer in manifest.layers]
     view = json.loads(manifest.to_json()) | {"layers": summaries}
     files = emit(design, version=version)
@@ -77,9 +97,11 @@ def assemble(
         files.merge(emit_board(manifest, board))
     for name in ("Makefile", "README.md"):
         files.add(name, _render(name, view))
-    complete = dataclasses.replace(manifest, files=files.digests())
-    files.add("manifest.json", complete.to_json())
     return files
+
+
+def _name(board: Board | None) -> str | None:
+    return board.name if board else None
 
 
 def _render(name: str, view: Mapping[str, Any]) -> str:

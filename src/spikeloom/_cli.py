@@ -1,4 +1,4 @@
-"""The command line: `spikeloom train | build | verify | synth | report | boards`.
+"""The command line: `spikeloom train | explore | build | verify | synth | report | boards`.
 
 Exit codes: 0 all well, 1 a check failed (hardware and reference differ), 2 the
 user can mend it (the message says how), 130 interrupted.  With `--json`
@@ -20,6 +20,26 @@ from rich.console import Console
 
 import spikeloom
 from spikeloom import _api, _tables
+from spikeloom._arguments import (
+    ClockOption,
+    CurrentBuffersOption,
+    EngineOption,
+    EventFieldOption,
+    EventPortsOption,
+    InputLanesOption,
+    LanesOption,
+    MaxBramOption,
+    MaxFfOption,
+    MaxLatencyOption,
+    MaxLutOption,
+    MinFpsOption,
+    NeuronLanesOption,
+    RateOption,
+    SourceArgument,
+    WeightBanksOption,
+    knobs_of,
+    limits_of,
+)
 from spikeloom._console import shown_progress
 from spikeloom.ir import Progress, SpikeloomError, VerificationError
 
@@ -130,68 +150,117 @@ def train(
 
 @app.command()
 def build(
-    source: Annotated[
-        Path, typer.Argument(metavar="RUN|GRAPH", help="Run folder, graph folder or graph.json.")
-    ],
+    source: SourceArgument,
     out: Annotated[
         Path | None, typer.Option(help="Output folder.", show_default="out/NAME")
     ] = None,
     board: Annotated[str | None, typer.Option(help="Board to prepare synthesis for.")] = None,
-    engine: Annotated[
-        list[str] | None,
+    goal: Annotated[
+        str | None,
         typer.Option(
-            metavar="LAYER=ENGINE", help="event, or unrolled: dense, in logic, a step per cycle."
+            metavar="latency|throughput|area|energy",
+            help="Choose what is left open for this goal, within the board and the limits.",
         ),
     ] = None,
-    lanes: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LAYER=N", help="Outputs of a layer or synapse per cycle."),
-    ] = None,
-    event_ports: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LAYER=N", help="Events a layer or synapse takes per cycle."),
-    ] = None,
-    event_field: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LAYER=N", help="Neighbouring inputs that are one event together."),
-    ] = None,
-    weight_banks: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LAYER=N", help="Weight memories: one or half as many as events."),
-    ] = None,
-    current_buffers: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LAYER=N", help="2: currents leave while the next are added up."),
-    ] = None,
-    neuron_lanes: Annotated[
-        list[str] | None, typer.Option(metavar="LAYER=N", help="Neurons a layer updates per cycle.")
-    ] = None,
-    input_lanes: Annotated[
-        int | None, typer.Option(help="Input values per beat of the input stream.")
-    ] = None,
-    clock_mhz: Annotated[
-        float | None,
-        typer.Option(help="Clock that unrolled layers are cut for.", show_default="100"),
+    max_lut: MaxLutOption = None,
+    max_ff: MaxFfOption = None,
+    max_bram: MaxBramOption = None,
+    min_fps: MinFpsOption = None,
+    max_latency_us: MaxLatencyOption = None,
+    rate: RateOption = None,
+    engine: EngineOption = None,
+    lanes: LanesOption = None,
+    event_ports: EventPortsOption = None,
+    event_field: EventFieldOption = None,
+    weight_banks: WeightBanksOption = None,
+    current_buffers: CurrentBuffersOption = None,
+    neuron_lanes: NeuronLanesOption = None,
+    input_lanes: InputLanesOption = None,
+    clock_mhz: ClockOption = None,
+    early: Annotated[
+        str | None,
+        typer.Option(
+            metavar="exact|MARGIN|off", help="End an inference once its prediction is settled."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Turn a trained run or a graph into Verilog, test bench and synthesis scripts."""
     with _session("nothing was written, an earlier output is untouched") as progress:
-        knobs = {
-            "engine": engine,
-            "lanes": lanes,
-            "event_ports": event_ports,
-            "event_field": event_field,
-            "weight_banks": weight_banks,
-            "current_buffers": current_buffers,
-            "neuron_lanes": neuron_lanes,
-        }
-        pinned = {knob: texts or [] for knob, texts in knobs.items()}
-        options = _api.parse_options(pinned, input_lanes, clock_mhz)
-        folder = _api.build(source, out, board=board, options=options, progress=progress)
+        knobs = knobs_of(
+            engine=engine,
+            lanes=lanes,
+            event_ports=event_ports,
+            event_field=event_field,
+            weight_banks=weight_banks,
+            current_buffers=current_buffers,
+            neuron_lanes=neuron_lanes,
+        )
+        options = _api.parse_options(knobs, input_lanes, clock_mhz)
+        folder = _api.build(
+            source,
+            out,
+            board=board,
+            options=options,
+            goal=goal,
+            limits=limits_of(max_lut, max_ff, max_bram, min_fps, max_latency_us),
+            rate=rate,
+            early=_api.parse_early(early),
+            progress=progress,
+        )
         manifest, fits = _api.read_manifest(folder), _api.fit(folder, board)
+        estimate = _api.read_estimate(folder)
     value = json.loads(manifest.to_json()) | {"fits": [found.to_json() for found in fits]}
-    _print(as_json, {"out": str(folder), **value}, _tables.of_build(folder, manifest, fits))
+    table = _tables.of_build(folder, manifest, fits, estimate)
+    _print(as_json, {"out": str(folder), **value, **estimate}, table)
+
+
+@app.command()
+def explore(
+    source: SourceArgument,
+    board: Annotated[
+        str | None, typer.Option(help="Board whose resources and clock count.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="SVG file to draw the designs in.")] = None,
+    max_lut: MaxLutOption = None,
+    max_ff: MaxFfOption = None,
+    max_bram: MaxBramOption = None,
+    min_fps: MinFpsOption = None,
+    max_latency_us: MaxLatencyOption = None,
+    rate: RateOption = None,
+    engine: EngineOption = None,
+    lanes: LanesOption = None,
+    event_ports: EventPortsOption = None,
+    event_field: EventFieldOption = None,
+    weight_banks: WeightBanksOption = None,
+    current_buffers: CurrentBuffersOption = None,
+    neuron_lanes: NeuronLanesOption = None,
+    input_lanes: InputLanesOption = None,
+    clock_mhz: ClockOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the designs that are best in area, throughput or latency, by estimates."""
+    with _session("nothing was written") as progress:
+        knobs = knobs_of(
+            engine=engine,
+            lanes=lanes,
+            event_ports=event_ports,
+            event_field=event_field,
+            weight_banks=weight_banks,
+            current_buffers=current_buffers,
+            neuron_lanes=neuron_lanes,
+        )
+        options = _api.parse_options(knobs, input_lanes, clock_mhz)
+        found = _api.explore(
+            source,
+            board=board,
+            options=options,
+            limits=limits_of(max_lut, max_ff, max_bram, min_fps, max_latency_us),
+            rate=rate,
+            plot=plot,
+            progress=progress,
+        )
+    _print(as_json, found.to_json(), _tables.of_exploration(found))
 
 
 @app.command()

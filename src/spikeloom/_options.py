@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from spikeloom._early import early_of_table
 from spikeloom.codegen import ENGINES, EVENT, BuildOptions, LayerOptions
 from spikeloom.ir import (
     ConfigError,
     Conv2d,
     Dense,
+    Early,
     Graph,
     Neurons,
     Product,
     TokenMix,
     nearest_name,
 )
+
+_Found = TypeVar("_Found")
+_KEYS = ("input_lanes", "clock_mhz", "early", "layers")  # of the [hardware] table
 
 KNOBS = tuple(field.name for field in fields(LayerOptions))
 ENGINE = "engine"  # the knob that is a word; all others are numbers
@@ -117,11 +122,26 @@ def options_of_run(run: Path) -> BuildOptions:
     Raises:
         ConfigError: If the file is no TOML or the table has a wrong key or value.
     """
+    return _from_run(run, _from_table)
+
+
+def early_of_run(run: Path) -> Early | None:
+    """Read the rule of early decision in the [hardware] table of `run`/config.toml.
+
+    Raises:
+        ConfigError: If the file is no TOML or the rule is wrong.
+    """
+    return _from_run(run, early_of_table)
+
+
+def _from_run(run: Path, read: Callable[[Mapping[str, Any]], _Found]) -> _Found:
+    """Return what `read` finds in the [hardware] table of a run, which may be missing."""
     path = run / "config.toml"
-    if not path.is_file():
-        return BuildOptions()
     try:
-        return _from_table(tomllib.loads(path.read_text(encoding="utf-8")).get("hardware", {}))
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        table = tomllib.loads(text).get("hardware", {})
+        _check_table("hardware", table, _KEYS)
+        return read(table)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     except ConfigError as error:
@@ -129,7 +149,6 @@ def options_of_run(run: Path) -> BuildOptions:
 
 
 def _from_table(table: Mapping[str, Any]) -> BuildOptions:
-    _check_table("hardware", table, ("input_lanes", "clock_mhz", "layers"))
     layers = table.get("layers", {})
     _check_table("hardware.layers", layers, layers)
     for name, knobs in layers.items():

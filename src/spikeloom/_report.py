@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spikeloom._activity import activity_of
-from spikeloom._results import read_result
+from spikeloom._early import Decision
+from spikeloom._results import ESTIMATE, read_result
 from spikeloom._summary import summarise
 from spikeloom.boards import REST, Fit, Resources, fit, layer_resources, list_boards, load_board
-from spikeloom.codegen import Manifest, ManifestLayer
+from spikeloom.codegen import PICOJOULES_PER_ADDITION, Manifest, ManifestLayer
 from spikeloom.ir import Activity, ConfigError, Progress
 
-PICOJOULES_PER_ADDITION = 0.9  # 45 nm, the constant of the literature
 ENERGY_NOTE = (
     "Energy is an operation count, not a measured power: "
     "synaptic operations x 0.9 pJ, an addition in 45 nm; neuron updates are not counted."
@@ -60,7 +60,8 @@ class Report:
     `verified` is whether the last verification passed, None before there was one.
     `fits` compares the memories with the boards (see `spikeloom.fit`).
     `measured` is how many inferences spikes and operations are means of: the
-    first thousand vectors at most.
+    first thousand vectors at most.  `decision` is what early decision brings on these.
+    `estimate` is what `build` estimated, by name as in estimate.json.
     """
 
     name: str
@@ -71,6 +72,8 @@ class Report:
     verified: bool | None = None
     fits: tuple[Fit, ...] = ()
     measured: int = 0
+    decision: Decision | None = None
+    estimate: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -83,7 +86,9 @@ class Report:
             "verified": self.verified,
             "fits": [found.to_json() for found in self.fits],
             "measured": self.measured,
+            "decision": self.decision.to_json() if self.decision else None,
             "energy_note": ENERGY_NOTE,
+            "estimate": self.estimate,
         }
 
 
@@ -109,6 +114,8 @@ def make_report(out: Path, manifest: Manifest, *, board: str | None, progress: P
         verified=verification.get("passed"),
         fits=fits_of(manifest, chosen),
         measured=activity.inferences,
+        decision=activity.decision,
+        estimate=(read_result(out / ESTIMATE) or {}).get("estimate", {}),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from spikeloom.ir import DataError
 
+ESTIMATE = "estimate.json"  # that `build` writes
+
 
 def read_result(path: Path) -> dict[str, Any] | None:
     """Read a result of an earlier step, or return None if there is none.

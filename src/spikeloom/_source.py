@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikeloom._options import options_of_run
+from spikeloom._options import early_of_run, options_of_run
 from spikeloom._vectors import Vectors, make_vectors, read_vectors
 from spikeloom.codegen import BuildOptions
-from spikeloom.ir import DataError, Graph, check, load_graph
+from spikeloom.ir import DataError, Early, Graph, check, load_graph
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A graph, the inferences that verify it, and the options that go with it."""
+    """A graph, the inferences that verify it, and the options that go with it.
+
+    `early` is the rule of early decision that goes with it, beside the graph's own.
+    """
 
     graph: Graph
     vectors: Vectors
     options: BuildOptions
+    early: Early | None = None
 
 
 def load_source(source: Path | Graph) -> Source:
@@ -38,7 +42,7 @@ def load_source(source: Path | Graph) -> Source:
     graph = load_graph(source)
     tests = source / "test.npz"
     vectors = read_vectors(tests, graph) if tests.is_file() else make_vectors(graph)
-    return Source(graph, vectors, options_of_run(source))
+    return Source(graph, vectors, options_of_run(source), early_of_run(source))
 
 
 def _check_finished(source: Path) -> None:

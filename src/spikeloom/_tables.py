@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spikeloom._folding import Exploration
 from spikeloom._report import ENERGY_NOTE, LayerReport, Report
 from spikeloom._summary import summarise
 from spikeloom.boards import Fit
@@ -67,8 +68,10 @@ def _kind(kind: str | None, engine: str | None) -> str:
     return ", ".join(word for word in (kind, engine) if word and word != EVENT)
 
 
-def of_build(out: Path, manifest: Manifest, fits: Sequence[Fit]) -> RenderableType:
-    """Show the layers that were generated, and whether boards can hold their memories."""
+def of_build(
+    out: Path, manifest: Manifest, fits: Sequence[Fit], known: Mapping[str, Any]
+) -> RenderableType:
+    """Show the layers that were generated, what they are estimated to take, and what fits."""
     columns = {
         "neurons": "neurons",
         "weights": "weights",
@@ -83,7 +86,97 @@ def of_build(out: Path, manifest: Manifest, fits: Sequence[Fit]) -> RenderableTy
         table.add_row(summary.name, _kind(summary.kind, summary.engine), *cells)
     lines = [f"{len(manifest.files)} files, top module {manifest.top}", *map(str, fits)]
     following = Text(f"next: spikeloom verify {out} --probe", style="dim")
-    return Group(table, *map(Text, lines), following)
+    return Group(table, *_of_estimate(known), *map(Text, lines), following)
+
+
+def _of_estimate(known: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Show what a build is estimated to take, and how its folding was found."""
+    if not known:
+        return
+    estimate, search = known["estimate"], known["search"]
+    clock = f"{estimate['clock_mhz']:g} MHz"
+    if search:
+        yield _of_choices(search)
+    table = _table(
+        f"Estimated for {estimate['family']} at {clock}, values {known['values']}",
+        ("layer",),
+        ("LUT", "FF", "BRAM", "busy cycles", "additions", "energy pJ"),
+    )
+    names = ("lut", "ff", "bram", "busy_cycles", "additions", "energy_pj")
+    for layer in estimate["layers"]:
+        table.add_row(layer["name"], *(_number(layer[name]) for name in names))
+    table.add_section()
+    total = {**estimate, "busy_cycles": ""}
+    table.add_row("core", *(_number(total[name]) for name in names), style="bold")
+    yield table
+    yield Text(pace_text(estimate))
+    if search:
+        yield Text(search["limiting"]["text"])
+
+
+def pace_text(estimate: Mapping[str, Any]) -> str:
+    """Say how fast a design is estimated to be."""
+    return (
+        f"estimated: {_number(estimate['interval_cycles'])} cycles from inference to inference "
+        f"({_number(estimate['fps'], 0)} per second at {estimate['clock_mhz']:g} MHz), "
+        f"{_number(estimate['latency_cycles'])} cycles "
+        f"of latency ({_number(estimate['latency_us'], 2)} us), means of "
+        f"{estimate['inferences']} inferences; possible clock {estimate['fmax_low_mhz']} to "
+        f"{estimate['fmax_high_mhz']} MHz, limited by {estimate['fmax_limit'] or 'the top'}"
+    )
+
+
+def _of_choices(search: Mapping[str, Any]) -> RenderableType:
+    """Show what each layer was given."""
+    limits = ", ".join(f"{name} {_number(most, 0)}" for name, most in search["limits"].items())
+    table = _table(f"Chosen for {search['goal']}" + (f" within {limits}" * bool(limits)), ("what",))
+    table.add_column("options", overflow="fold")
+    options = search["options"]
+    if "input_lanes" in options:
+        table.add_row("input", Text(f"input_lanes {options['input_lanes']}"))
+    for name, values in options["layers"].items():
+        table.add_row(name, Text(_options_text(values)))
+    return table
+
+
+def _options_text(values: Mapping[str, Any]) -> str:
+    """List options, without those that are 1 and the usual engine."""
+    told = {name: value for name, value in values.items() if value not in (1, EVENT)}
+    return ", ".join(f"{name} {value}" for name, value in told.items()) or UNKNOWN
+
+
+def of_exploration(found: Exploration) -> RenderableType:
+    """Show one row per design, the smallest first."""
+    on = f" on {found.board}" if found.board else f" on {found.family}"
+    clock = f"{found.target.clock_mhz:g} MHz"
+    numbers = ("LUT", "FF", "BRAM", "cycles", "per second", "latency us")
+    table = _table(f"{found.name}{on} at {clock}: best by estimate", ("#", "limits"), numbers)
+    for place, choice in enumerate(found.choices, 1):
+        figures = choice.estimate
+        area = (figures.area.lut, figures.area.ff, figures.area.bram)
+        cells = [
+            *map(_number, area),
+            _number(figures.interval),
+            _number(figures.fps, 0),
+            _number(figures.latency_us, 2),
+        ]
+        table.add_row(str(place), choice.limits, *cells)
+    notes = (
+        "Each is smaller, or faster, or sooner done than any other that was found; `limits` is "
+        "the layer that works longest.",
+        "next: spikeloom build ... --goal area --min-fps N, or --json for the options of each",
+    )
+    return Group(table, *(Text(note, style="dim") for note in notes))
+
+
+def _of_decision(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Show what early decision did, where there is one."""
+    steps, full = result["steps"], result["full_accuracy"]
+    if steps is None:
+        return
+    if full is not None:
+        yield "accuracy with all time steps", f"{100 * full:.2f} %"
+    yield "time steps until the decision", f"{_number(steps['mean'], 2)} mean, {steps['max']} max"
 
 
 def of_verification(result: Mapping[str, Any]) -> RenderableType:
@@ -98,6 +191,7 @@ def of_verification(result: Mapping[str, Any]) -> RenderableType:
         ("mismatches", _number(result["mismatches"])),
         ("predictions equal", _number(result["predictions_equal"])),
         ("accuracy", UNKNOWN if accuracy is None else f"{100 * accuracy:.2f} %"),
+        *_of_decision(result),
         ("cycles per inference", f"{_number(cycles['mean'])} mean, {_number(cycles['max'])} max"),
     ]
     bench = result.get("bench")
@@ -164,6 +258,7 @@ def _notes(report: Report) -> Iterator[str]:
     if report.board is None:
         yield from map(str, report.fits)
         yield "LUT, FF and BRAM are known after `spikeloom synth`."
+        yield from _estimated(report)
     else:
         yield (
             "LUT, FF and BRAM of layers and rest: mapped with the layers kept apart; "
@@ -177,8 +272,23 @@ def _notes(report: Report) -> Iterator[str]:
         yield "The last `spikeloom verify` failed: these are the cycles of a wrong design."
     if report.total.cycles is None:
         yield "Cycles are known after `spikeloom verify`."
+    if report.decision is not None:
+        text = str(report.decision)
+        yield f"{text[0].upper()}{text[1:]}."
     yield f"Spikes and synaptic operations: means of {report.measured:,} inferences."
     yield ENERGY_NOTE
+
+
+def _estimated(report: Report) -> Iterator[str]:
+    """Say what `build` estimated of what is not known yet."""
+    estimate = report.estimate
+    if not estimate:
+        return
+    counts = ", ".join(f"{_number(estimate[n])} {n.upper()}" for n in ("lut", "ff", "bram"))
+    yield f"Estimated for {estimate['family']}, the core alone: {counts}."
+    if report.total.cycles is None:
+        text = pace_text(estimate)
+        yield f"{text[0].upper()}{text[1:]}."
 
 
 def of_boards(boards: Sequence[Mapping[str, Any]]) -> RenderableType:

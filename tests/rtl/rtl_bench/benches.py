@@ -9,10 +9,12 @@ from rtl_bench.agents import Bench
 from rtl_bench.argmax import ArgmaxBench
 from rtl_bench.channelwise import ChannelwiseBench
 from rtl_bench.concat import ConcatBench
+from rtl_bench.decision import DecisionBench
 from rtl_bench.delay import DelayBench
 from rtl_bench.event_queue import EventQueueBench
 from rtl_bench.fifo import FifoBench
 from rtl_bench.fork import ForkBench
+from rtl_bench.gate import GateBench
 from rtl_bench.neuron import NeuronArrayBench, NeuronBench
 from rtl_bench.product import ProductBench
 from rtl_bench.rate_encoder import RateEncoderBench
@@ -29,10 +31,12 @@ BENCHES: dict[str, type[Bench]] = {
     "spikeloom_argmax": ArgmaxBench,
     "spikeloom_channelwise": ChannelwiseBench,
     "spikeloom_concat": ConcatBench,
+    "spikeloom_decision": DecisionBench,
     "spikeloom_delay": DelayBench,
     "spikeloom_event_queue": EventQueueBench,
     "spikeloom_fifo": FifoBench,
     "spikeloom_fork": ForkBench,
+    "spikeloom_gate": GateBench,
     "spikeloom_neuron": NeuronBench,
     "spikeloom_neuron_array": NeuronArrayBench,
     "spikeloom_product": ProductBench,

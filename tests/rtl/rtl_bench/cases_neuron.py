@@ -36,6 +36,7 @@ def _neuron(
     bias: tuple[int, int] = (0, 0),
     threshold: tuple[int, int] = (20, 20),
     varied: bool = False,  # biases and thresholds of all sorts
+    every_step: bool = False,
     slow: bool = False,
 ) -> Case:
     random = Random(name)
@@ -64,6 +65,7 @@ def _neuron(
         "TimeSteps": steps,
         "CurrentBits": current_bits,
         "SumBits": max(reach.bits, rule.membrane_bits, current_bits),
+        "EveryStep": int(every_step),
     }
     return Case(
         name=name,
@@ -171,6 +173,10 @@ _NEURONS = (
         reset=Reset.NONE, bias=(-5, -5), threshold=(1, 1),
     ),
     _neuron(
+        "nrn_every_step", lanes=2, words=3, steps=4, leak=Leak.shift(2), spiking=False,
+        reset=Reset.NONE, threshold=(1, 1), every_step=True,
+    ),
+    _neuron(
         "nrn_integrator_clamp", lanes=2, words=4, steps=4, spiking=False, reset=Reset.NONE,
         saturates=7, threshold=(1, 1),
     ),
@@ -217,6 +223,10 @@ _ARRAYS = (
     _array(
         "array_integrator", neurons=5, steps=3, leak=Leak.shift(1), spiking=False,
         reset=Reset.NONE, bias=(-5, -5), threshold=(1, 1),
+    ),
+    _array(
+        "array_every_step", neurons=3, steps=4, spiking=False, reset=Reset.NONE, saturates=7,
+        threshold=(1, 1), every_step=True,
     ),
     _array(
         "array_narrow", neurons=4, steps=6, leak=Leak.shift(2), saturates=5, current_bits=9,

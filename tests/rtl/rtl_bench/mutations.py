@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from rtl_bench import mutations_accumulator, mutations_flow, mutations_unrolled
+from rtl_bench import (
+    mutations_accumulator,
+    mutations_early,
+    mutations_flow,
+    mutations_unrolled,
+)
 from rtl_bench.suite import Mutation
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -217,6 +222,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "accept && !surplus_q", "accept", slow=True,
     ),
     *mutations_accumulator.MUTATIONS,
+    *mutations_early.MUTATIONS,
     *mutations_flow.MUTATIONS,
     *mutations_unrolled.MUTATIONS,
 )  # fmt: skip

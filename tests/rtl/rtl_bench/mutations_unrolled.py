@@ -71,7 +71,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "sends_every_step", "spikeloom_neuron_array", "array_integrator",
-        "(Spiking != 0 || final_1_q)", "1'b1", slow=True,
+        "(Spiking != 0 || EveryStep != 0 || final_1_q)", "1'b1", slow=True,
     ),
     Mutation(
         "does_not_wait", "spikeloom_neuron_array", "array_if",

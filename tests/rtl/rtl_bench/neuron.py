@@ -62,6 +62,10 @@ class NeuronBench(ProbedBench):
         return rule
 
     @property
+    def sends_every_step(self) -> bool:
+        return self.rule.spiking or bool(self.case["EveryStep"])
+
+    @property
     def lanes(self) -> int:
         return self.case["Lanes"]
 
@@ -132,7 +136,8 @@ class NeuronBench(ProbedBench):
         lanes, trace = self.lanes, self._trace(transaction)
         shown, kind, bits = (trace, 0, 1)
         if not self.rule.spiking:
-            shown, kind, bits = (trace[-1:], 1, self.case["MembraneBits"])
+            shown = trace if self.case["EveryStep"] else trace[-1:]
+            kind, bits = 1, self.case["MembraneBits"]
         starts = range(0, self.neurons, lanes)
         return [
             beat
@@ -145,7 +150,7 @@ class NeuronBench(ProbedBench):
     async def timing(self) -> None:
         words, steps = self.words, self.case["TimeSteps"]
         start, arrivals = await self.arrivals_of([self.stimulus()])
-        before = 0 if self.rule.spiking else (steps - 1) * max(words, 4)
+        before = 0 if self.sends_every_step else (steps - 1) * max(words, 4)
         assert arrivals[0] == start + before + 4, "the latency must be 4 clocks"
         for first in range(0, len(arrivals), words):
             assert consecutive(arrivals[first : first + words]), "a beat must take one clock"
@@ -166,9 +171,9 @@ class NeuronArrayBench(NeuronBench):
     async def timing(self) -> None:
         steps = self.case["TimeSteps"]
         start, arrivals = await self.arrivals_of([self.stimulus() for _ in range(4)])
-        before = 0 if self.rule.spiking else steps - 1
+        before = 0 if self.sends_every_step else steps - 1
         assert arrivals[0] == start + before + 3, "the latency must be 3 clocks"
-        apart = 1 if self.rule.spiking else steps
+        apart = 1 if self.sends_every_step else steps
         assert consecutive(arrivals, apart), "a time step must take one clock"
         await self._fill(apart)
 

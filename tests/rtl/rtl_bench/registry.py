@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from rtl_bench import cases_arithmetic, cases_engines, cases_flow, cases_neuron, cases_stream
+from rtl_bench import (
+    cases_arithmetic,
+    cases_early,
+    cases_engines,
+    cases_flow,
+    cases_neuron,
+    cases_stream,
+)
 from rtl_bench.mutations import MUTATIONS
 from rtl_bench.suite import Case
 
@@ -12,6 +19,7 @@ CASES: tuple[Case, ...] = (
     *cases_neuron.CASES,
     *cases_engines.CASES,
     *cases_flow.CASES,
+    *cases_early.CASES,
 )
 
 _BY_NAME = {case.name: case for case in CASES}
