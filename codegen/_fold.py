@@ -64,12 +64,15 @@ class Folder:
         """Sort the user's options by node.
 
         Raises:
-            BuildError: If an option names nothing, or cannot apply to what it names.
+            BuildError: If an option names nothing, cannot apply to what it names, or contradicts
+                another one.
         """
         choices: dict[str, Choice] = {}
         for key, wanted in options.layers.items():
             for name in _targets(facts, key, wanted):
-                choices[name] = Choice(key=key, options=wanted)
+                is_group = isinstance(facts.nodes[name], Neurons)
+                own = wanted if is_group else replace(wanted, neuron_lanes=None)
+                choices[name] = _joined(choices.get(name), Choice(key=key, options=own))
                 _check_engine(facts, name, choices[name])
         return cls(facts, choices, options.input_lanes)
 
@@ -255,6 +258,24 @@ def _targets(facts: Facts, key: str, wanted: LayerOptions) -> list[str]:
         return [key]
     layers = [name for name, node in facts.nodes.items() if isinstance(node, Neurons)]
     raise BuildError(f"there is no layer {key!r} to fold; the layers are {', '.join(layers)}")
+
+
+def _joined(earlier: Choice | None, later: Choice) -> Choice:
+    """What was asked for a node twice: by its own name, and by that of its layer."""
+    if earlier is None:
+        return later
+    values = {}
+    for item in fields(LayerOptions):
+        ways = {choice.key: getattr(choice.options, item.name) for choice in (earlier, later)}
+        asked = {key: value for key, value in ways.items() if value is not None}
+        if len(set(asked.values())) > 1:
+            both = " and ".join(f"{value} for {key!r}" for key, value in asked.items())
+            raise BuildError(
+                f"{later.place}: {item.name} is asked for as {both}, which are one layer; "
+                "leave one of them out"
+            )
+        values[item.name] = next(iter(asked.values()), None)
+    return Choice(key=later.key, options=LayerOptions(**values))
 
 
 def _check_engine(facts: Facts, name: str, choice: Choice) -> None:

@@ -93,6 +93,22 @@ def test_a_synapse_can_be_folded_by_its_own_name() -> None:
     assert by_layer.blocks == by_synapse.blocks
 
 
+def test_options_of_a_layer_and_of_its_synapse_are_joined() -> None:
+    layers = {"first": LayerOptions(neuron_lanes=2), "conv": LayerOptions(lanes=4)}
+    design = lower(network(), BuildOptions(layers=layers))
+    assert parameters(design, "conv")["Lanes"] == "4"
+    assert parameters(design, "first")["Lanes"] == "2"
+    backwards = dict(reversed(layers.items()))
+    assert lower(network(), BuildOptions(layers=backwards)).blocks == design.blocks
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_contradictions_between_a_layer_and_its_synapse_are_refused(order: int) -> None:
+    layers = [("first", LayerOptions(lanes=2)), ("conv", LayerOptions(lanes=4))][::order]
+    with pytest.raises(BuildError, match=r"lanes is asked for as . for '\w+' and . for '\w+'"):
+        lower(network(), BuildOptions(layers=dict(layers)))
+
+
 def test_a_static_input_is_added_up_once_and_reused() -> None:
     design = lower(network())
     assert parameters(design, "conv")["Repeats"] == "3"

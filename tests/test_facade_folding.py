@@ -18,7 +18,18 @@ from spikeloom._plot import Axis
 from spikeloom._vectors import Vectors
 from spikeloom.boards import load_board
 from spikeloom.codegen import BuildOptions, Goal, LayerOptions, Limits
-from spikeloom.ir import ConfigError, Executor, Graph, ResourceError, save_graph
+from spikeloom.ir import (
+    ConfigError,
+    Dense,
+    Encoder,
+    Executor,
+    Graph,
+    Input,
+    Neurons,
+    Readout,
+    ResourceError,
+    save_graph,
+)
 
 
 def call(*arguments: str | Path) -> Result:
@@ -56,6 +67,33 @@ def test_every_build_has_an_estimate(run: Path, tmp_path: Path) -> None:
     assert estimate["energy_pj"] == pytest.approx(0.9 * estimate["additions"], abs=0.2)
     seconds = estimate["interval_cycles"] / (estimate["clock_mhz"] * 1e6)
     assert estimate["fps"] == pytest.approx(1 / seconds, rel=0.01)
+
+
+def test_a_build_says_what_the_board_has_too_little_of(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    nodes = (
+        Input(name="pixels", shape=(8,), bits=1, encoder=Encoder.SPIKES),
+        Dense(name="wide", source="pixels", weight=rng.integers(-8, 8, (600, 8)), weight_bits=4),
+        Neurons(name="hidden", source="wide", threshold=np.array(9)),
+        Dense(name="narrow", source="hidden", weight=rng.integers(-8, 8, (2, 600)), weight_bits=4),
+        Neurons(name="last", source="narrow", threshold=np.array(9)),
+        Readout(name="scores", source="last"),
+    )
+    graph = tmp_path / "graph"
+    save_graph(Graph.of("wide", 2, nodes), graph)
+    arguments = ("--board", "icebreaker", "--lanes", "wide=600")
+    shown = call("build", graph, "--out", tmp_path / "out", *arguments)
+    assert shown.exit_code == 0
+    excess = estimate_of(tmp_path / "out")["excess"]
+    assert excess["lut"]["available"] == load_board("icebreaker").resources.lut
+    assert excess["lut"]["estimated"] > excess["lut"]["available"]
+    text = " ".join(shown.output.split())
+    assert (
+        f"too large for the board by this estimate: {excess['lut']['estimated']:,} LUT of" in text
+    )
+    small = call("build", graph, "--out", tmp_path / "small", "--board", "ulx3s")
+    assert "too large" not in small.output
+    assert estimate_of(tmp_path / "small")["excess"] == {}
 
 
 def test_a_goal_chooses_what_is_open_and_says_so(run: Path, tmp_path: Path) -> None:

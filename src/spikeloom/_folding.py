@@ -217,10 +217,26 @@ def estimate_json(
     rate: float | None,
     found: Found | None,
 ) -> dict[str, Any]:
-    """Return what `estimate.json` of an output folder holds."""
+    """Return what `estimate.json` of an output folder holds.
+
+    `excess` is what the estimate has more of than the board: by resource, both numbers.
+    """
     estimate = estimator_of(source, options, board, rate).of_design(design)
     return {
         "values": "recorded" if rate is None else f"random at rate {rate:g}",
         "estimate": estimate.to_json(),
+        "excess": _excess(estimate.area, board),
         "search": found.to_json() if found else None,
+    }
+
+
+def _excess(area: Area, board: Board | None) -> dict[str, dict[str, int]]:
+    if board is None:
+        return {}
+    has = board.resources.to_json()
+    wanted = {"lut": area.lut, "ff": area.ff, "bram": area.bram}
+    return {
+        name: {"estimated": count, "available": has[name]}
+        for name, count in wanted.items()
+        if count > has[name]
     }

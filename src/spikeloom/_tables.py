@@ -112,6 +112,20 @@ def _of_estimate(known: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text(pace_text(estimate))
     if search:
         yield Text(search["limiting"]["text"])
+    if known["excess"]:
+        yield Text(
+            f"too large for the board by this estimate: {_excess_text(known['excess'])}; "
+            "--goal area looks for a smaller folding"
+        )
+
+
+def _excess_text(excess: Mapping[str, Mapping[str, int]]) -> str:
+    """Say of what a board has too little."""
+    names = {"lut": "LUT", "ff": "FF", "bram": "BRAM"}
+    return ", ".join(
+        f"{_number(both['estimated'])} {names[name]} of {_number(both['available'])}"
+        for name, both in excess.items()
+    )
 
 
 def pace_text(estimate: Mapping[str, Any]) -> str:
