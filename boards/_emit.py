@@ -74,8 +74,8 @@ def _add_scripts(files: FileSet, manifest: Manifest, board: Board, paths: Paths)
     view = _script_view(manifest, board, paths)
     files.add(paths.script, _render("synth.ys.j2", view))
     files.add(paths.layers_script, _render("layers.ys.j2", view))
-    if paths.flow.open_carries:
-        files.add(paths.carry_end, _render("spikeloom_carry_end.v.j2", view))
+    if paths.flow.own_carries:
+        files.add(paths.carries, _render("spikeloom_carry.v.j2", view))
     files.add(f"{paths.folder}/Makefile", _render("Makefile.j2", view | _make_view(board, paths)))
 
 

