@@ -8,17 +8,19 @@ reference.  What a time step takes is held against
 
     max(events * folding + constant, floor)
 
-where `folding` is the clocks that an event takes, `floor` what a silent step takes (its words
-arrive, its currents leave), and `constant` what a step with every input set takes beyond its
-events: with one current buffer the currents leave behind the last event, with two they leave
-meanwhile.  The plot needs matplotlib (`pip install matplotlib`).
+where `folding` is the clocks that an event takes, and the other two are whole numbers that are
+stated here, not fitted.  The currents of a step are 8 beats.  With one current buffer they leave
+behind the last event: `constant` is these beats and the way of the last visit through the
+accumulator, `floor` that and the beats that a step without events has all the same.  With two they
+leave meanwhile: no constant, and a step takes their beats and two clocks of handing over at
+least.  The plot needs matplotlib (`pip install matplotlib`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +45,31 @@ from spikeloom.ir import (
 INPUTS, OUTPUTS, STEPS, INFERENCES = 784, 128, 128, 4
 INPUT_LANES = 392
 RATES = (0.0, 0.01, 0.05, 0.2, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folding:
+    """A folding, and the numbers of its formula in clock cycles."""
+
+    options: LayerOptions
+    constant: int
+    floor: int
+
+    @property
+    def clocks_per_event(self) -> int:
+        """Clocks that an event takes."""
+        return OUTPUTS // (self.options.lanes or OUTPUTS)
+
+    def cycles(self, events: float) -> float:
+        """What the formula says of a time step."""
+        return max(events * self.clocks_per_event + self.constant, self.floor)
+
+
+_WIDE = LayerOptions(lanes=128, neuron_lanes=16)
 FOLDINGS = {
-    "16 lanes": LayerOptions(lanes=16, neuron_lanes=16),
-    "128 lanes": LayerOptions(lanes=128, neuron_lanes=16, current_buffers=1),
-    "128 lanes, 2 buffers": LayerOptions(lanes=128, neuron_lanes=16),
+    "16 lanes": Folding(options=LayerOptions(lanes=16, neuron_lanes=16), constant=12, floor=14),
+    "128 lanes": Folding(options=replace(_WIDE, current_buffers=1), constant=11, floor=13),
+    "128 lanes, 2 buffers": Folding(options=_WIDE, constant=0, floor=10),
 }
 
 
@@ -75,6 +98,7 @@ def main() -> None:
             if not any((p.folding, p.rate) == (name, rate) for p in points):
                 points.append(measure(options.out, name, folding, rate, options.seed))
                 write_json(store, {"seed": options.seed, "points": rows(points)})
+    write_json(store, {"seed": options.seed, "points": rows(points)})
     for name in FOLDINGS:
         show([p for p in points if p.folding == name])
     if options.plot:
@@ -93,14 +117,10 @@ def load(store: Path, seed: int) -> list[Point]:
 
 def rows(points: list[Point]) -> list[dict[str, object]]:
     """The points with what the formula says of them."""
-    complete = {p.folding for p in points if p.rate == 1.0}
-    return [
-        {**asdict(p), "formula": expected(p, points) if p.folding in complete else None}
-        for p in points
-    ]
+    return [{**asdict(p), "formula": expected(p)} for p in points]
 
 
-def measure(out: Path, name: str, folding: LayerOptions, rate: float, seed: int) -> Point:
+def measure(out: Path, name: str, folding: Folding, rate: float, seed: int) -> Point:
     """Build, run and compare one folding at one rate."""
     rng = np.random.default_rng([seed, round(rate * 1000)])
     shape = (INFERENCES, STEPS, INPUTS)
@@ -110,7 +130,7 @@ def measure(out: Path, name: str, folding: LayerOptions, rate: float, seed: int)
     run, folder = out / "run", out / "design"
     save_graph(layer(np.random.default_rng(seed)), run)
     (run / "test.npz").write_bytes(npz_bytes({"inputs": spikes}))
-    options = BuildOptions(layers={"layer": folding}, input_lanes=INPUT_LANES)
+    options = BuildOptions(layers={"layer": folding.options}, input_lanes=INPUT_LANES)
     spikeloom.build(run, folder, options=options)
     result = spikeloom.verify(folder, probe=True)
     interval = result.interval_cycles
@@ -119,7 +139,7 @@ def measure(out: Path, name: str, folding: LayerOptions, rate: float, seed: int)
         folding=name,
         rate=rate,
         events=float(spikes.sum()) / (INFERENCES * STEPS),
-        clocks_per_event=OUTPUTS // (folding.lanes or OUTPUTS),
+        clocks_per_event=folding.clocks_per_event,
         cycles=interval.mean / STEPS,
         mismatches=result.mismatches,
     )
@@ -146,19 +166,16 @@ def layer(rng: np.random.Generator) -> Graph:
     )
 
 
-def expected(point: Point, points: list[Point]) -> float:
+def expected(point: Point) -> float:
     """The formula at the top of this file."""
-    own = {p.rate: p for p in points if p.folding == point.folding}
-    full = own[1.0]
-    constant = full.cycles - full.events * full.clocks_per_event
-    return max(point.events * point.clocks_per_event + constant, own[0.0].cycles)
+    return FOLDINGS[point.folding].cycles(point.events)
 
 
 def show(points: list[Point]) -> None:
     """Print the measured clocks of a folding beside those of the formula."""
     print(f"{points[0].folding}: an event takes {points[0].clocks_per_event} clock(s)")
     for point in points:
-        formula = expected(point, points)
+        formula = expected(point)
         print(
             f"  {100 * point.rate:5.0f} %  events {point.events:6.1f}  cycles {point.cycles:8.1f}  "
             f"formula {formula:8.1f}  difference {100 * (point.cycles / formula - 1):+5.1f} %  "

@@ -4,7 +4,8 @@
     python benchmarks/estimator.py
 
 Takes every design with a number from 2000 on that out/estimator has of all families; writes
-benchmarks/results/estimator.json and docs/estimator.md.
+benchmarks/results/estimator.json and docs/estimator.md.  The networks of the other scripts are
+shown beside what these have measured.
 """
 
 from __future__ import annotations
@@ -16,21 +17,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import spiker
 from estimator_corpus import BOARDS, CACHE, ROOT
 from estimator_designs import draw
 from estimator_fit import DATA, FIRST_HELD_OUT
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from spikeloom._source import load_source
-from spikeloom.boards import Family, Resources
+from spikeloom.boards import Resources
 from spikeloom.boards._flow import FLOWS
-from spikeloom.boards._reports import count_cells, read_stat
+from spikeloom.boards._reports import count_cells
 from spikeloom.boards._tools import find_yosys
-from spikeloom.codegen import Area, BuildOptions, estimate_area, lower
+from spikeloom.codegen import Area, BuildOptions, estimate_area, estimate_fmax, lower
 from spikeloom.ir import Graph, write_json
 
 RESULTS = ROOT / "benchmarks" / "results"
-NETWORKS = ("mnist", "fashion_dense", "mnist_latency")
+NETWORKS = ("mnist", "fashion_dense", "mnist_latency", "mnist_spiker")
+RUNS = {"mnist_spiker": ROOT / "out" / "figures" / "mnist_spiker_run"}  # where not in runs/
+OPTIONS = {"mnist_spiker": spiker.HARDWARE}  # where not their own
 _TITLES = {"ecp5": "ECP5", "ice40": "iCE40", "gowin": "Gowin", "xc7": "7-series"}
 
 
@@ -79,16 +83,20 @@ def row(name: str, family: str) -> dict[str, list[int]]:
     return pairs(area, counted)
 
 
-def networks() -> dict[str, dict[str, list[int]]]:
-    """The networks of the figures on ECP5, as far as they have been synthesised here."""
+def networks() -> dict[str, dict[str, Any]]:
+    """The networks of the figures, as placed and routed for the ECP5."""
     found = {}
     for name in NETWORKS:
-        stat = ROOT / "out" / "figures" / name / "syn" / "ulx3s-core" / "build" / "stat.json"
-        if stat.is_file():
-            source = load_source(ROOT / "runs" / name)
-            counted = count_cells(read_stat(stat), FLOWS[Family.ECP5])
-            design = lower(source.graph, source.options, family="ecp5")
-            found[name] = pairs(estimate_area(design, "ecp5").total, counted)
+        routed = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        source = load_source(RUNS.get(name, ROOT / "runs" / name))
+        design = lower(source.graph, OPTIONS.get(name, source.options), family="ecp5")
+        clock = estimate_fmax(design, "ecp5")
+        counted = Resources(**{key: routed[key] for key in ("lut", "ff", "bram")}, dsp=0, spram=0)
+        found[name] = {
+            **pairs(estimate_area(design, "ecp5").total, counted),
+            "class_mhz": [round(clock.low_mhz), round(clock.high_mhz)],
+            "fmax_mhz": [round(mhz, 1) for mhz in routed["fmax_mhz_all"]],
+        }
     return found
 
 

@@ -4,7 +4,8 @@
 
 Every run leaves a small file in out/estimator: the cells of each instance of the top module
 (all of them under "" in a flat run, which is the one of `spikeloom synth --core-only`), and
-the flip-flops by the name of their register.  What is there is not made again.
+the flip-flops by the name of their register.  What is there is not made again, unless
+the generated files of the design have changed.
 """
 
 from __future__ import annotations
@@ -69,15 +70,16 @@ def synthesised(
     store = CACHE / f"{name}-{family}{'-kept' * kept}.json"
     design = lower(graph, folding, family=family)
     files = emit(design, version="corpus")
-    digest = hashlib.sha256(repr(sorted(files.digests().items())).encode()).hexdigest()[:16]
-    if store.is_file():
-        known: dict[str, Any] = json.loads(store.read_text(encoding="utf-8"))
-        return known
-    work = CACHE / "work" / store.stem
-    shutil.rmtree(work, ignore_errors=True)
     board = load_board(BOARDS[family])
     manifest = manifest_of(design, version="corpus", board=board.name)
     files.merge(emit_board(manifest, board, core_only=True))
+    digest = hashlib.sha256(repr(sorted(files.digests().items())).encode()).hexdigest()[:16]
+    if store.is_file():
+        known: dict[str, Any] = json.loads(store.read_text(encoding="utf-8"))
+        if known["digest"] == digest:
+            return known
+    work = CACHE / "work" / store.stem
+    shutil.rmtree(work, ignore_errors=True)
     for path, content in files:
         target = work / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -24,6 +25,7 @@ from spikeloom.sim import verify
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 STREAMED = 10_000  # test images that go in back to back
+RTL = ("rtl/", "mem/")  # what a verification depends on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +102,17 @@ def measure(folder: Path, out: Path, board: str, seeds: list[int]) -> dict[str, 
         "inferences_per_second": 1e6 * clock / checked["interval_cycles"]["mean"],
         **{key: routed[0][key] for key in ("lut", "ff", "bram", "dsp")},
         "tools": {**routed[0]["tool"], "simulator": checked["simulator"]},
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "machine": machine(),
     }
+
+
+def machine() -> str:
+    """The processor that all of it ran on, and its Python."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = models[0] if models else platform.machine()
+    return f"{os.cpu_count()} cores of {name}, Python {platform.python_version()}"
 
 
 def verified(out: Path) -> dict[str, Any]:
@@ -112,7 +123,7 @@ def verified(out: Path) -> dict[str, Any]:
         result: dict[str, Any] = json.loads((out / "verify.json").read_text(encoding="utf-8"))
         return result
 
-    return once(out, "verify", make)
+    return once(out, "verify", RTL, make)
 
 
 def synthesised(out: Path, seed: int) -> dict[str, Any]:
@@ -123,23 +134,25 @@ def synthesised(out: Path, seed: int) -> dict[str, Any]:
         value: dict[str, Any] = result.to_json()
         return value
 
-    return once(out, f"synth{seed}", make)
+    return once(out, f"synth{seed}", (*RTL, "syn/"), make)
 
 
-def once(out: Path, step: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `make` returns, made once for a design and kept beside it."""
-    store, digest = out.with_suffix(f".{step}.json"), design_digest(out)
+def once(
+    out: Path, step: str, depends: tuple[str, ...], make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """What `make` returns, made once for the generated files that it depends on."""
+    store, digests = out.with_suffix(f".{step}.json"), digests_of(out, depends)
     if store.is_file():
         kept: dict[str, Any] = json.loads(store.read_text(encoding="utf-8"))
-        if kept["design"] == digest:
+        if kept["design"] == digests:
             return kept
     made = make()
-    write_json(store, {**made, "design": digest})
+    write_json(store, {**made, "design": digests})
     return made
 
 
-def design_digest(out: Path) -> dict[str, str]:
-    """What the generated files are."""
+def digests_of(out: Path, folders: tuple[str, ...]) -> dict[str, str]:
+    """What the generated files in some folders are."""
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     files: dict[str, str] = manifest["files"]
-    return {name: digest for name, digest in files.items() if name.startswith(("rtl/", "mem/"))}
+    return {name: digest for name, digest in files.items() if name.startswith(folders)}

@@ -11,6 +11,7 @@ from typing import Any
 
 from flow import RESULTS, ROOT
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from spiker import CYCLES, LUTS, MHZ
 
 FIGURES = ("mnist", "mnist_latency", "fashion_dense", "mnist_spiker")
 
@@ -20,11 +21,17 @@ def main() -> None:
     templates = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True)
     text = templates.get_template("benchmarks.md.j2").render(
         figures=[found for name in FIGURES if (found := read(f"{name}.json"))],
+        spiker=beside_peer(read("mnist_spiker.json")),
         activity=read("activity.json"),
         early=read("early.json"),
         unrolled=read("unrolled.json"),
     )
     (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")
+
+
+def beside_peer(figure: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The figure with Spiker+'s beside it."""
+    return figure and {**figure, "peer": {"cycles": CYCLES, "lut": LUTS, "fmax_mhz": MHZ}}
 
 
 def read(name: str) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 import spikeloom
 from spikeloom._cli import app
 from spikeloom._folding import SHARE, Wish, clock_of, family_of
-from spikeloom._plot import Axis
+from spikeloom._plot import Axis, Box, _labels
 from spikeloom._vectors import Vectors
 from spikeloom.boards import load_board
 from spikeloom.codegen import BuildOptions, Goal, LayerOptions, Limits
@@ -232,6 +233,17 @@ def test_the_picture_is_the_same_every_time_and_shows_every_design(
     assert one.read_bytes() == other.read_bytes()
     dots = ET.fromstring(one.read_text()).findall(".//{*}circle")
     assert len(dots) == len(found.choices)
+
+
+def test_numbers_of_dots_meet_nothing() -> None:
+    places = [(100.0 + 9 * n % 40, 100.0 + 7 * n % 40) for n in range(40)] + [(300.0, 300.0)]
+    labels = _labels(places)
+    shown = [label for label in labels if label]
+    assert labels[-1] is not None  # a dot by itself
+    assert None in labels  # in a crowd not all find room
+    assert not any(a.meets(b) for a, b in combinations(shown, 2))
+    dots = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in places]
+    assert not any(label.meets(dot) for label in shown for dot in dots)
 
 
 def test_an_axis_goes_from_tick_to_tick() -> None:
