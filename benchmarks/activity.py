@@ -19,12 +19,12 @@ least.  The plot needs matplotlib (`pip install matplotlib`).
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from flow import RESULTS
+from flow import RESULTS, VERIFIED, once
 
 import spikeloom
 from spikeloom.codegen import BuildOptions, LayerOptions
@@ -91,28 +91,12 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="file of the plot")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    store = RESULTS / "activity.json"
-    points = load(store, options.seed)
-    for name, folding in FOLDINGS.items():
-        for rate in RATES:
-            if not any((p.folding, p.rate) == (name, rate) for p in points):
-                points.append(measure(options.out, name, folding, rate, options.seed))
-                write_json(store, {"seed": options.seed, "points": rows(points)})
-    write_json(store, {"seed": options.seed, "points": rows(points)})
+    points = [point(options.out, name, rate, options.seed) for name in FOLDINGS for rate in RATES]
+    write_json(RESULTS / "activity.json", {"seed": options.seed, "points": rows(points)})
     for name in FOLDINGS:
         show([p for p in points if p.folding == name])
     if options.plot:
         plot(points, options.plot)
-
-
-def load(store: Path, seed: int) -> list[Point]:
-    """What an interrupted run with the same seed has measured already."""
-    if not store.is_file():
-        return []
-    kept = json.loads(store.read_text(encoding="utf-8"))
-    if kept["seed"] != seed:
-        return []
-    return [Point(**{key: p[key] for key in p if key != "formula"}) for p in kept["points"]]
 
 
 def rows(points: list[Point]) -> list[dict[str, object]]:
@@ -120,28 +104,32 @@ def rows(points: list[Point]) -> list[dict[str, object]]:
     return [{**asdict(p), "formula": expected(p)} for p in points]
 
 
-def measure(out: Path, name: str, folding: Folding, rate: float, seed: int) -> Point:
-    """Build, run and compare one folding at one rate."""
+def point(out: Path, name: str, rate: float, seed: int) -> Point:
+    """One folding at one rate, measured once for what is generated."""
     rng = np.random.default_rng([seed, round(rate * 1000)])
-    shape = (INFERENCES, STEPS, INPUTS)
-    spikes = np.zeros(shape, np.uint8)
+    spikes = np.zeros((INFERENCES, STEPS, INPUTS), np.uint8)
     for step in spikes.reshape(-1, INPUTS):
         step[rng.permutation(INPUTS)[: round(rate * INPUTS)]] = 1
     run, folder = out / "run", out / "design"
     save_graph(layer(np.random.default_rng(seed)), run)
     (run / "test.npz").write_bytes(npz_bytes({"inputs": spikes}))
-    options = BuildOptions(layers={"layer": folding.options}, input_lanes=INPUT_LANES)
+    options = BuildOptions(layers={"layer": FOLDINGS[name].options}, input_lanes=INPUT_LANES)
     spikeloom.build(run, folder, options=options)
-    result = spikeloom.verify(folder, probe=True)
-    interval = result.interval_cycles
-    assert interval is not None  # there is a streaming run
+
+    def measure() -> dict[str, Any]:
+        result = spikeloom.verify(folder, probe=True)
+        interval = result.interval_cycles
+        assert interval is not None  # there is a streaming run
+        return {"cycles": interval.mean / STEPS, "mismatches": result.mismatches}
+
+    found = once(folder, f"{name} {rate:g}", VERIFIED, measure)
     return Point(
         folding=name,
         rate=rate,
         events=float(spikes.sum()) / (INFERENCES * STEPS),
-        clocks_per_event=folding.clocks_per_event,
-        cycles=interval.mean / STEPS,
-        mismatches=result.mismatches,
+        clocks_per_event=FOLDINGS[name].clocks_per_event,
+        cycles=found["cycles"],
+        mismatches=found["mismatches"],
     )
 
 

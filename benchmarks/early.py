@@ -5,18 +5,18 @@
 The networks of examples/, as trained into runs/, are built with their own [hardware] tables and
 each rule; their whole test sets go through the RTL one inference at a time (latency), and 1,000
 images back to back (interval).  Every step of decision, score, prediction, spike and membrane is
-compared with the reference.  Each point is kept, so that an interrupted run goes on.
+compared with the reference.  Each point is kept for what was generated, so that an interrupted
+run goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from flow import RESULTS, ROOT
+from flow import RESULTS, ROOT, VERIFIED, once
 
 import spikeloom
 from spikeloom.ir import EXACT, Executor, load_graph, with_early, write_json
@@ -36,7 +36,6 @@ class Point:
     """One network under one rule; `unchanged` predictions are those of all time steps."""
 
     network: str
-    graph: str  # digest, before the rule
     rule: str | int
     inferences: int
     time_steps: int
@@ -53,44 +52,25 @@ class Point:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure early decision.")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "early")
-    parser.add_argument("--networks", nargs="+", choices=RULES, default=list(RULES))
     options = parser.parse_args()
-    store = RESULTS / "early.json"
-    points = load(store)
-    for network in options.networks:
-        digest = digest_of(network)
-        for rule in RULES[network]:
-            if not any((p.graph, p.rule) == (digest, rule) for p in points):
-                old = [p for p in points if (p.network, p.rule) != (network, rule)]
-                points = ordered([*old, measure(options.out / network, network, rule)])
-                write_json(store, {"points": [asdict(p) for p in points]})
-    for point in points:
-        show(point)
+    points = [
+        point(options.out / network, network, rule) for network in RULES for rule in RULES[network]
+    ]
+    write_json(RESULTS / "early.json", {"points": [asdict(p) for p in points]})
 
 
-def load(store: Path) -> list[Point]:
-    """What an earlier run has measured."""
-    if not store.is_file():
-        return []
-    return [Point(**p) for p in json.loads(store.read_text(encoding="utf-8"))["points"]]
-
-
-def digest_of(network: str) -> str:
-    """The digest of a trained network."""
-    record = json.loads((ROOT / "runs" / network / "graph.json").read_text(encoding="utf-8"))
-    return str(record["digest"])
-
-
-def ordered(points: list[Point]) -> list[Point]:
-    """The points as RULES lists them."""
-    wanted = [(network, rule) for network, rules in RULES.items() for rule in rules]
-    return sorted(points, key=lambda p: wanted.index((p.network, p.rule)))
+def point(out: Path, network: str, rule: str | int) -> Point:
+    """One network under one rule, measured once for what is generated."""
+    spikeloom.build(ROOT / "runs" / network, out, early=rule)
+    found = once(out, str(rule), VERIFIED, lambda: asdict(measure(out, network, rule)))
+    result = Point(**{item.name: found[item.name] for item in fields(Point)})
+    show(result)
+    return result
 
 
 def measure(out: Path, network: str, rule: str | int) -> Point:
-    """Build, run and compare one network under one rule."""
+    """Run and compare one network under one rule."""
     run = ROOT / "runs" / network
-    spikeloom.build(run, out, early=rule)
     result = verify(out, probe=True, stress=STREAMED)
     latency, interval = result.cycles_per_inference, result.interval_cycles
     assert latency is not None  # the test set is not empty
@@ -100,7 +80,6 @@ def measure(out: Path, network: str, rule: str | int) -> Point:
     steps = result.steps
     return Point(
         network=network,
-        graph=digest_of(network),
         rule=rule,
         inferences=result.inferences,
         time_steps=graph.time_steps,

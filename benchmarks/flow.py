@@ -25,7 +25,8 @@ from spikeloom.sim import verify
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 STREAMED = 10_000  # test images that go in back to back
-RTL = ("rtl/", "mem/")  # what a verification depends on
+RTL = ("rtl/", "mem/")  # what a synthesis depends on, beside its scripts
+VERIFIED = (*RTL, "vectors/")  # what a verification depends on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +52,13 @@ def run(
     description: str,
     prepare: Callable[[Path, Path | None], Path] | None = None,
     hardware: BuildOptions | None = None,
+    describe: Callable[[Path], dict[str, Any]] | None = None,
 ) -> None:
     """Measure the network of examples/`name`.toml and say which goals it reaches.
 
-    `prepare` turns the run folder, beside that of the data set, into the one that is built;
-    `hardware` replaces the network's own [hardware] table.
+    `prepare` turns the run folder, beside that of the data set, into the one that is built, of
+    which `describe` says what else is to be known; `hardware` replaces the network's own
+    [hardware] table.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data-dir", type=Path, help="folder of the data set's idx files")
@@ -70,6 +73,7 @@ def run(
     out = ROOT / "out" / "figures" / name
     spikeloom.build(prepared, out, board=options.board, options=hardware or BuildOptions())
     figure = {"name": name, **measure(prepared, out, options.board, options.seeds)}
+    figure |= describe(prepared) if describe else {}
     figure["goals"] = [{"goal": str(goal), "met": goal.met(figure)} for goal in goals]
     RESULTS.mkdir(exist_ok=True)
     write_json(RESULTS / f"{name}.json", figure)
@@ -123,7 +127,7 @@ def verified(out: Path) -> dict[str, Any]:
         result: dict[str, Any] = json.loads((out / "verify.json").read_text(encoding="utf-8"))
         return result
 
-    return once(out, "verify", RTL, make)
+    return once(out, "verify", VERIFIED, make)
 
 
 def synthesised(out: Path, seed: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from flow import ROOT, Goal, run
@@ -97,10 +98,24 @@ def prune(weight: IntArray, ink: IntArray) -> IntArray:
     return weight * np.repeat(kept, FIELD)
 
 
+def describe(folder: Path) -> dict[str, Any]:
+    """What the page says of the hidden weights."""
+    weight = next(node.weight for node in load_graph(folder).nodes if isinstance(node, Dense))
+    fields = weight.reshape(len(weight), -1, FIELD).any(axis=(0, 2))
+    hidden = {
+        "zeros": float((weight == 0).mean()),
+        "least": int(weight.min()),
+        "most": int(weight.max()),
+        "fields": fields.size,
+        "pruned": int((~fields).sum()),
+    }
+    return {"hidden": hidden}
+
+
 if __name__ == "__main__":
     goals = [
         Goal(key="latency_cycles", limit=CYCLES / 30, at_most=True),
         Goal(key="lut", limit=LUTS / 3, at_most=True),
         Goal(key="fmax_mhz", limit=2 * MHZ),
     ]
-    run("mnist_spiker", goals, __doc__, prepare, HARDWARE)
+    run("mnist_spiker", goals, __doc__, prepare, HARDWARE, describe)

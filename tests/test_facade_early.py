@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from spikeloom.ir import (
     Early,
     Executor,
     Graph,
+    GraphError,
     graph_digest,
     load_graph,
     readout_of,
@@ -46,6 +48,30 @@ def run(tiny_graph: Graph, tmp_path: Path) -> Path:
     (folder / "config.toml").write_text("[hardware]\nearly = 2\n")
     (folder / "metrics.json").write_text("{}\n")
     return folder
+
+
+@pytest.mark.parametrize("asked", ["soon", "", "0", "-3"])
+def test_a_rule_in_python_is_read_as_on_the_command_line(
+    asked: str, run: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="--early must be exact, a margin of 1 or more, or off"):
+        spikeloom.build(run, tmp_path / "out", early=asked)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("asked", [2.7, True, 0])
+def test_what_is_no_margin_is_refused(asked: Any, run: Path, tmp_path: Path) -> None:
+    with pytest.raises(GraphError, match="early of 'readout' must be 'exact', a margin"):
+        spikeloom.build(run, tmp_path / "out", early=asked)
+
+
+def test_the_readme_of_a_design_says_that_it_decides_early(run: Path, tmp_path: Path) -> None:
+    early = (spikeloom.build(run, tmp_path / "out", early=3) / "README.md").read_text()
+    assert "**Early decision** (margin 3)" in early
+    assert "up to 4 time steps" in early
+    plain = (spikeloom.build(run, tmp_path / "out", early="off") / "README.md").read_text()
+    assert "arly decision" not in plain
+    assert "up to" not in plain
 
 
 def rule_of(out: Path) -> Early | None:

@@ -16,7 +16,8 @@
 //             room, everything is ignored until such a silence.
 // Latency     1 clock from the last byte of a beat to the beat.
 // Reset       Empties everything and resets the core.
-// Does not    tell the host of a dropped inference: no answer comes.
+// Does not    tell the host of a dropped inference: no answer comes, unless the
+//             core had decided it early.
 
 `default_nettype none
 

@@ -80,14 +80,16 @@ def decided_early(graph: Graph, asked: Early | str | None, default: Early | None
     """Return the graph with the rule that is asked for, or the default, or its own.
 
     Raises:
+        ConfigError: If what is asked for is no rule.
         GraphError: If the rule is impossible.
     """
-    rule = default if asked is None else asked
+    rule = parse_early(asked) if isinstance(asked, str) else asked
+    rule = default if rule is None else rule
     if rule is None:
         return graph
-    if rule == OFF:
-        return with_early(graph, None)
-    return with_early(graph, EXACT if rule == EXACT else int(rule))
+    if isinstance(rule, str):
+        return with_early(graph, None if rule == OFF else EXACT)
+    return with_early(graph, rule)
 
 
 def measure_early(graph: Graph, vectors: Vectors) -> Decision | None:
