@@ -51,6 +51,8 @@ from spikeloom.ir import (
     graph_digest,
 )
 
+_LEAST_MHZ, _MOST_MHZ = 0.001, 100_000.0  # a clock beyond them is a slip of the pen
+
 
 @dataclass(slots=True)
 class _Views:
@@ -125,8 +127,11 @@ def _check_name(graph: Graph) -> None:
 
 def _clock_mhz(options: BuildOptions) -> float:
     clock = CLOCK_MHZ if options.clock_mhz is None else options.clock_mhz
-    if not 0 < clock < math.inf:
-        raise BuildError(f"clock_mhz must be above 0, not {clock}; leave it out for {CLOCK_MHZ:g}")
+    if not _LEAST_MHZ <= clock <= _MOST_MHZ:
+        raise BuildError(
+            f"clock_mhz (--clock-mhz) must be {_LEAST_MHZ:g} to {_MOST_MHZ:,g}, not {clock:g}; "
+            f"leave it out for {CLOCK_MHZ:g}"
+        )
     return clock
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -25,11 +26,16 @@ def write_whole(path: Path, content: bytes) -> None:
         part.replace(path)
     except OSError as error:
         raise BuildError(
-            f"cannot write {path}: {error.strerror}; free some space, what was there is unchanged"
+            f"cannot write {path}: {error.strerror}; {_remedy(error)}, what was there is unchanged"
         ) from error
     finally:
         with contextlib.suppress(OSError):  # a part that cannot be there must not hide the error
             part.unlink(missing_ok=True)
+
+
+def _remedy(error: OSError) -> str:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "free some space" if full else "choose a file that can be written"
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -14,8 +14,9 @@ from typer.testing import CliRunner, Result
 
 import spikeloom
 from spikeloom._cli import app
-from spikeloom._folding import SHARE, Wish, clock_of, family_of
+from spikeloom._folding import SHARE, Wish, clock_of, family_of, find_folding
 from spikeloom._plot import Axis, Box, _labels
+from spikeloom._source import load_source
 from spikeloom._vectors import Vectors
 from spikeloom.boards import load_board
 from spikeloom.codegen import BuildOptions, Goal, LayerOptions, Limits
@@ -27,6 +28,7 @@ from spikeloom.ir import (
     Graph,
     Input,
     Neurons,
+    NullProgress,
     Readout,
     ResourceError,
     save_graph,
@@ -197,15 +199,16 @@ def test_report_shows_the_estimate_until_more_is_known(run: Path, tmp_path: Path
 
 
 def test_exploring_shows_a_table_and_json(run: Path) -> None:
-    shown = call("explore", run, "--board", "ulx3s", "--json")
+    pinned = ("--board", "ulx3s", "--engine", "hidden=event", "--engine", "output=event")
+    shown = call("explore", run, *pinned, "--json")
     assert shown.exit_code == 0, shown.stderr
     value = json.loads(shown.stdout)
     assert (value["name"], value["board"], value["clock_mhz"]) == ("tiny", "ulx3s", 25.0)
     designs = value["designs"]
     assert len(designs) > 1
     assert set(designs[0]) == {"options", "limits", "estimate"}
-    assert call("explore", run, "--board", "ulx3s", "--json").stdout == shown.stdout
-    table = call("explore", run, "--board", "ulx3s").stdout
+    assert call("explore", run, *pinned, "--json").stdout == shown.stdout
+    table = call("explore", run, *pinned).stdout
     assert "tiny on ulx3s at 25 MHz" in table
     assert f"{designs[0]['estimate']['lut']:,}" in table
 
@@ -233,6 +236,45 @@ def test_the_picture_is_the_same_every_time_and_shows_every_design(
     assert one.read_bytes() == other.read_bytes()
     dots = ET.fromstring(one.read_text()).findall(".//{*}circle")
     assert len(dots) == len(found.choices)
+
+
+def test_limits_beyond_the_board_are_those_of_the_board(run: Path, tmp_path: Path) -> None:
+    limits = Limits(lut=100_000, ff=5000, bram=1000)
+    out = spikeloom.build(run, tmp_path / "out", board="icebreaker", goal="area", limits=limits)
+    assert estimate_of(out)["search"]["limits"] == {"lut": 5280, "ff": 5000, "bram": 30}
+
+
+@pytest.mark.parametrize("rate", ["-0.1", "2", "nan"])
+@pytest.mark.parametrize("command", ["build", "explore"])
+def test_a_rate_is_a_share(run: Path, command: str, rate: str) -> None:
+    shown = call(command, run, "--rate", rate)
+    assert shown.exit_code == 2
+    assert "--rate must be 0 to 1" in " ".join(shown.output.split())
+
+
+def test_a_picture_needs_a_file_before_anything_is_searched(run: Path, tmp_path: Path) -> None:
+    shown = call("explore", run, "--plot", tmp_path)
+    assert shown.exit_code == 2
+    assert "--plot must be a file to write" in " ".join(shown.output.split())
+    assert "estimating" not in shown.output
+
+
+def test_exploring_finds_what_the_fastest_goals_find(run: Path) -> None:
+    found = spikeloom.explore(run, board="ulx3s").choices
+    for goal, figure in (("throughput", "interval"), ("latency", "latency")):
+        source = load_source(run)
+        wish = Wish.of(goal, None, None)
+        best = find_folding(
+            source, BuildOptions(), load_board("ulx3s"), wish, NullProgress()
+        ).estimate
+        assert min(getattr(c.estimate, figure) for c in found) <= 1.01 * getattr(best, figure)
+
+
+def test_an_area_goal_reaches_as_far_as_the_fast_goals(run: Path, tmp_path: Path) -> None:
+    fast = estimate_of(spikeloom.build(run, tmp_path / "fast", goal="throughput"))
+    wanted = Limits(min_fps=0.99 * fast["estimate"]["fps"])
+    small = estimate_of(spikeloom.build(run, tmp_path / "small", goal="area", limits=wanted))
+    assert small["estimate"]["lut"] <= fast["estimate"]["lut"]
 
 
 def test_numbers_of_dots_meet_nothing() -> None:

@@ -12,6 +12,9 @@ from spikeloom.codegen._search._parts import Part, Role, outputs_of
 from spikeloom.codegen._search._problem import Problem
 from spikeloom.codegen._search._rank import Rank
 
+_MOST = 0.9  # of the interval: a part that works for less does not explain it alone
+_WAITS = "in the others layers wait for each other, or for the next inference"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limiting:
@@ -54,7 +57,7 @@ def limiting_of(
     part = problem.slowest_first(best.fits)[0]
     cycles = max(
         problem.work.all_cycles(problem.parts, best.fits)[part.node],
-        _busy_together(problem, part, best),
+        _busy(part, best),
     )
     return Limiting(
         layer=part.layer,
@@ -62,16 +65,20 @@ def limiting_of(
         role=part.role.value,
         cycles=min(cycles, best.figures.interval),  # the former of a few more inferences
         interval=best.figures.interval,
-        reasons=tuple(_reasons(problem, part, best.fits[part.node], candidates[part.node])),
+        reasons=(
+            *_reasons(problem, part, best.fits[part.node], candidates[part.node]),
+            *([_WAITS] if cycles < _MOST * best.figures.interval else []),
+        ),
         next=_next(problem, part, candidates, best, trials, rank),
     )
 
 
-def _busy_together(problem: Problem, part: Part, best: Point) -> float:
-    """Clock cycles in which one of several engines of the part's layer works."""
-    if best.estimate is None or len(problem.facts.engines(part.layer)) < 2:
+def _busy(part: Part, best: Point) -> float:
+    """Clock cycles in which an engine of the part's layer works."""
+    if best.estimate is None or part.role is not Role.ENGINE:
         return 0.0
-    return next(layer.busy for layer in best.estimate.layers if layer.name == part.layer)
+    busy = (layer.busy for layer in best.estimate.layers if layer.name == part.layer)
+    return next(busy, 0.0)
 
 
 def _reasons(
@@ -136,7 +143,8 @@ def too_far(problem: Problem, rank: Rank, best: Point) -> str:
     return (
         f"no folding that was found keeps {missed}; the {what} one takes {area.lut:,} LUT, "
         f"{area.ff:,} FF and {area.bram:,} block RAM, and for an inference "
-        f"{best.figures.interval:,.0f} cycles at {rank.target.clock_mhz:g} MHz "
+        f"{best.figures.interval:,.0f} cycles ({best.figures.latency:,.0f} of latency) "
+        f"at {rank.target.clock_mhz:g} MHz "
         f"(layer {part.layer} takes longest); " + _remedy(problem, bool(resources))
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy as np
 from spikeloom.codegen._estimate import Estimate
 from spikeloom.codegen._options import BuildOptions
 from spikeloom.codegen._search._combine import Column, best_rows
-from spikeloom.codegen._search._goal import Target
+from spikeloom.codegen._search._goal import Goal, Target
 from spikeloom.codegen._search._improve import Point, Trials
 from spikeloom.codegen._search._predict import Field
 from spikeloom.codegen._search._problem import Problem
 from spikeloom.codegen._search._rank import Rank
-from spikeloom.codegen._search._search import field_of, options_json, space_of
+from spikeloom.codegen._search._search import Space, best_of, field_of, options_json, space_of
 from spikeloom.ir import Progress, ResourceError
 
 _COLUMNS = (Column.LUT, Column.BRAM, Column.TOTAL, Column.LONGEST)
@@ -48,7 +48,7 @@ def explore(problem: Problem, target: Target, progress: Progress) -> tuple[Choic
         BuildError: If what is pinned cannot be built.
         ResourceError: If no design that was found keeps the limits.
     """
-    space = space_of(problem, target, progress)
+    space = space_of(problem, replace(target, goal=Goal.THROUGHPUT), progress)
     field = field_of(problem, space, _COLUMNS)
     places = _spread(field, Rank(target))
     trials = Trials(problem, progress, len(places))
@@ -62,7 +62,15 @@ def explore(problem: Problem, target: Target, progress: Progress) -> tuple[Choic
     for place, point in enumerate(points):
         points[place] = trials.exact(point)
         progress.advance()
+    points += _fastest(problem, space, target, progress)
     return tuple(_choice(problem, point) for point in _pareto(points, Rank(target)))
+
+
+def _fastest(problem: Problem, space: Space, target: Target, progress: Progress) -> Iterator[Point]:
+    """What the searches for throughput and for latency find."""
+    for goal in (Goal.THROUGHPUT, Goal.LATENCY):
+        best, trials = best_of(problem, space, Rank(replace(target, goal=goal)), progress)
+        yield trials.exact(best)
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:

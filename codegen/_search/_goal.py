@@ -38,8 +38,9 @@ class Limits:
             value = getattr(self, option.name)
             least = 0 if option.name == "bram" else math.nextafter(0, 1)
             if value is not None and not least <= value < math.inf:
+                legal = "0 or more" if option.name == "bram" else "a number above 0"
                 raise ConfigError(
-                    f"{flag_of(option.name)} must be a number above 0, not {value!r}; "
+                    f"{flag_of(option.name)} must be {legal}, not {value!r}; "
                     "leave it out for no limit"
                 )
 

@@ -12,6 +12,8 @@ from spikeloom.codegen._search._goal import Goal, Target, flag_of
 
 _ALIKE = 0.01  # what differs by less is alike
 
+_MANY = 100  # from here a number is shown without decimals
+
 Key = tuple[float, ...]  # the smaller the better
 
 
@@ -44,7 +46,8 @@ class Excess:
     ratio: float
 
     def __str__(self) -> str:
-        return f"{flag_of(self.limit)} {self.wanted:,.10g}: estimated {self.found:,.0f}"
+        exact = f"{self.found:,.0f}" if self.found >= _MANY else f"{self.found:.3g}"
+        return f"{flag_of(self.limit)} {self.wanted:,.10g}: estimated {exact}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,9 @@ def space_of(problem: Problem, target: Target, progress: Progress) -> Space:
 
 def _most_logic(target: Target) -> int:
     """How many bits of inputs may count in a synapse for which logic is tried."""
-    if target.goal in (Goal.AREA, Goal.ENERGY):
+    limits = target.limits
+    hurries = limits.min_fps is not None or limits.max_latency_us is not None
+    if target.goal in (Goal.AREA, Goal.ENERGY) and not hurries:
         return _LITTLE_LOGIC
     lut = target.limits.lut
     return MOST_LOGIC if lut is None else min(MOST_LOGIC, _LOGIC * lut)
@@ -135,7 +137,7 @@ def best_of(problem: Problem, space: Space, rank: Rank, progress: Progress) -> t
     progress.start("looking at whole designs", trials.most)
     start = trials.point({part.node: part.pinned for part in problem.parts})
     assert start is not None  # `space_of` has refused what cannot be built
-    points, scale = {_DEFAULT: start}, Scale()
+    points, scale = {_DEFAULT: trials.exact(start)}, Scale()
     for _ in range(_ROUNDS):
         fresh = [place for place in field.in_order(rank, scale) if place not in points]
         for place in fresh[:_ROUND]:

@@ -140,13 +140,16 @@ def explore(
         ConfigError: If a layer, a board, a limit or a source is unknown or wrong.
         ResourceError: If no design that was found keeps the limits.
     """
-    from spikeloom._folding import Wish, explore_foldings
+    from spikeloom._folding import Wish, check_rate, explore_foldings
     from spikeloom._plot import plot_of
     from spikeloom._source import load_source
     from spikeloom.boards import load_board
     from spikeloom.codegen import BuildOptions, Limits
-    from spikeloom.ir import write_whole
+    from spikeloom.ir import ConfigError, write_whole
 
+    if plot is not None and Path(plot).is_dir():
+        raise ConfigError(f"--plot must be a file to write, but {plot} is a folder; add a name")
+    check_rate(rate)
     chosen = load_board(board) if board else None
     loaded = load_source(source if isinstance(source, Graph) else Path(source))
     wish = Wish(limits=limits or Limits(), rate=rate)

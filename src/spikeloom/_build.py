@@ -72,7 +72,7 @@ def assemble(
     files = _files_of(source, design, board, progress)
     progress.start("estimating")
     estimate = estimate_json(source, design, merged, board, rate=wish.rate, found=found)
-    files.add(ESTIMATE, json.dumps(estimate, indent=2) + "\n")
+    files.add(ESTIMATE, json.dumps(estimate, indent=2, allow_nan=False) + "\n")
     manifest = manifest_of(design, version=spikeloom.__version__, board=_name(board), files=files)
     files.add("manifest.json", manifest.to_json())
     return files

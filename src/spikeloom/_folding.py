@@ -62,7 +62,14 @@ class Wish:
                 "limits are kept by a search, which needs a goal; add --goal, such as "
                 "--goal area for the smallest design within them"
             )
+        check_rate(rate)
         return cls(goal=Goal(goal) if goal else None, limits=limits or Limits(), rate=rate)
+
+
+def check_rate(rate: float | None) -> None:
+    """Refuse a rate that is none (ConfigError)."""
+    if rate is not None and not 0 <= rate <= 1:
+        raise ConfigError(f"--rate must be 0 to 1, the share of values that are events, not {rate}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,14 +195,18 @@ def _target(goal: Goal, limits: Limits, board: Board | None, options: BuildOptio
 
 
 def _limits_on(board: Board | None, limits: Limits) -> Limits:
-    """Limits as asked for, and those of the board where nothing was."""
+    """Limits as asked for, up to all that the board has, and its share where nothing was."""
     if board is None:
         return limits
     has = board.resources
     own = {"lut": int(has.lut * SHARE), "ff": int(has.ff * SHARE), "bram": has.bram}
+    asked = {name: getattr(limits, name) for name in own}
     return replace(
         limits,
-        **{name: most for name, most in own.items() if getattr(limits, name) is None},
+        **{
+            name: share if asked[name] is None else min(asked[name], getattr(has, name))
+            for name, share in own.items()
+        },
     )
 
 
