@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import spiker
-from estimator_corpus import BOARDS, CACHE, ROOT
+from estimator_corpus import BOARDS, CACHE, ROOT, check_record
 from estimator_designs import draw
 from estimator_fit import DATA, FIRST_HELD_OUT
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -79,8 +79,9 @@ def row(name: str, family: str) -> dict[str, list[int]]:
     record = json.loads((CACHE / f"{name}-{family}.json").read_text(encoding="utf-8"))
     counted = count_cells(record["cells"][""], FLOWS[family])
     graph, folding = drawn(name)
-    area = estimate_area(lower(graph, folding, family=family), family).total
-    return pairs(area, counted)
+    design = lower(graph, folding, family=family)
+    check_record(record, design)
+    return pairs(estimate_area(design, family).total, counted)
 
 
 def networks() -> dict[str, dict[str, Any]]:

@@ -29,7 +29,7 @@ from spikeloom.boards._emit import emit_board
 from spikeloom.boards._layers import _leaves
 from spikeloom.boards._reports import read_stat
 from spikeloom.boards._tools import find_yosys, warm_up
-from spikeloom.codegen import BuildOptions, Design, emit, lower, manifest_of
+from spikeloom.codegen import BuildOptions, Design, FileSet, emit, lower, manifest_of
 from spikeloom.ir import Graph, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,11 +69,7 @@ def synthesised(
     """What Yosys makes of a design; with `kept`, of each instance of the top by itself."""
     store = CACHE / f"{name}-{family}{'-kept' * kept}.json"
     design = lower(graph, folding, family=family)
-    files = emit(design, version="corpus")
-    board = load_board(BOARDS[family])
-    manifest = manifest_of(design, version="corpus", board=board.name)
-    files.merge(emit_board(manifest, board, core_only=True))
-    digest = hashlib.sha256(repr(sorted(files.digests().items())).encode()).hexdigest()[:16]
+    files, digest = generated(design, family)
     if store.is_file():
         known: dict[str, Any] = json.loads(store.read_text(encoding="utf-8"))
         if known["digest"] == digest:
@@ -89,6 +85,30 @@ def synthesised(
     write_json(store, result)
     shutil.rmtree(work)
     return result
+
+
+def generated(design: Design, family: str) -> tuple[FileSet, str]:
+    """All files of a core, and a digest of those that its area depends on."""
+    board = load_board(BOARDS[family])
+    files = emit(design, version="corpus")
+    files.merge(
+        emit_board(manifest_of(design, version="corpus", board=board.name), board, core_only=True)
+    )
+    used = [
+        (name, digest)
+        for name, digest in sorted(files.digests().items())
+        if name.startswith(("rtl/", "mem/")) or name.endswith(("/synth.ys", ".v"))
+    ]
+    return files, hashlib.sha256(repr(used).encode()).hexdigest()[:16]
+
+
+def check_record(record: dict[str, Any], design: Design) -> None:
+    """Refuse what was counted for another design than this (SystemExit)."""
+    if record["digest"] != generated(design, record["family"])[1]:
+        raise SystemExit(
+            f"design {record['name']} on {record['family']} has changed since it was synthesised; "
+            "run estimator_corpus.py again"
+        )
 
 
 def run(work: Path, design: Design, *, kept: bool) -> dict[str, Any]:

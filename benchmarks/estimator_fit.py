@@ -24,7 +24,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from estimator_corpus import BOARDS, CACHE, ROOT
+from estimator_corpus import BOARDS, CACHE, ROOT, check_record
 from estimator_designs import draw
 
 from spikeloom.boards._flow import FLOWS
@@ -132,6 +132,7 @@ def measured(family: str, *, kept: bool) -> list[Point]:
     points = []
     for record in records(family, kept=kept):
         number = int(record["name"])
+        check_record(record, design_of(number, family))
         found: dict[str, Counter[str]] = defaultdict(Counter)
         exact: Counter[str] = Counter()
         kinds: dict[str, str] = {}

@@ -85,7 +85,7 @@ def measure(folder: Path, out: Path, board: str, seeds: list[int]) -> dict[str, 
     """Everything that is measured of one network on one board."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     checked = verified(out)
-    routed = [synthesised(out, seed) for seed in seeds]
+    routed = [synthesised(out, board, seed) for seed in seeds]
     clocks = [result["fmax_mhz"] for result in routed]
     clock = statistics.median(clocks)
     return {
@@ -130,7 +130,7 @@ def verified(out: Path) -> dict[str, Any]:
     return once(out, "verify", VERIFIED, make)
 
 
-def synthesised(out: Path, seed: int) -> dict[str, Any]:
+def synthesised(out: Path, board: str, seed: int) -> dict[str, Any]:
     """The core alone, placed and routed with one seed."""
 
     def make() -> dict[str, Any]:
@@ -138,7 +138,8 @@ def synthesised(out: Path, seed: int) -> dict[str, Any]:
         value: dict[str, Any] = result.to_json()
         return value
 
-    return once(out, f"synth{seed}", (*RTL, "syn/"), make)
+    scripts = (f"syn/{board}/synth.ys", f"syn/{board}/spikeloom_carry.v")
+    return once(out, f"synth{seed}", (*RTL, *scripts), make)
 
 
 def once(
@@ -155,8 +156,8 @@ def once(
     return made
 
 
-def digests_of(out: Path, folders: tuple[str, ...]) -> dict[str, str]:
-    """What the generated files in some folders are."""
+def digests_of(out: Path, paths: tuple[str, ...]) -> dict[str, str]:
+    """What the generated files are whose paths start so."""
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     files: dict[str, str] = manifest["files"]
-    return {name: digest for name, digest in files.items() if name.startswith(folders)}
+    return {name: digest for name, digest in files.items() if name.startswith(paths)}
