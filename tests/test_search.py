@@ -122,12 +122,9 @@ class Remembering:
     """An estimator that estimates no design twice, however often a test searches."""
 
     found: DesignEstimator
+    is_quick: bool = True
     areas: dict[str, Mapping[str, Area]] = field(default_factory=dict)
     estimates: dict[str, Estimate] = field(default_factory=dict)
-
-    @property
-    def is_quick(self) -> bool:
-        return self.found.is_quick
 
     def area(self, options: BuildOptions) -> Mapping[str, Area]:
         if repr(options) not in self.areas:
@@ -270,10 +267,13 @@ def test_the_best_of_all_designs_is_found(wanted: Target, is_quick: bool) -> Non
 
 @pytest.mark.parametrize("graph", NETWORKS.values(), ids=NETWORKS)
 @pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("is_quick", [True, False])
 def test_what_is_found_is_built_as_estimated_and_no_worse_than_the_default(
-    graph: Graph, goal: Goal
+    graph: Graph, goal: Goal, is_quick: bool
 ) -> None:
     problem, wanted = problem_of(graph), target(goal)
+    assert isinstance(problem.estimator, Remembering)
+    problem = replace(problem, estimator=replace(problem.estimator, is_quick=is_quick))
     found = found_for(problem, wanted)
     again = problem.estimator.estimate(found.options)
     assert again == found.estimate
