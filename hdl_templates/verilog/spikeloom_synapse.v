@@ -19,11 +19,16 @@
 // Lookup      With Lookups above 0 a row number is looked up to find the row of
 //             words in the memory (file LookupPrefix + "b.mem"): rows that are
 //             equal are stored once, such as those of inputs without a weight.
+// Sparse      With SparseRows above 0 the words without a weight are neither stored
+//             nor visited (spikeloom_sparse_rows): the row of an event and a tap
+//             is tap * input channels + channel, and its words lie behind each other
+//             in the memory, wherever it says.
 // Channels    With ChannelTable the outputs that an event reaches depend on its
 //             channel (a convolution in groups): Groups counts the words of one
 //             group of output channels.
 // Cycles      Per time step: the sum over the beats of events of
-//             taps * groups, at least 1, and a constant. The outputs leave
+//             taps * groups, at least 1, and a constant; with SparseRows, over
+//             the rows of its words, at least 1. The outputs leave
 //             meanwhile with two Buffers, else they are swept behind it.
 // Stalls      Any stall on either stream is legal and changes no result.
 
@@ -57,6 +62,9 @@ module spikeloom_synapse #(
     parameter WeightPrefix = "",  // path of the weight files up to the bank's number
     parameter Lookups = 0,  // row numbers that are looked up per bank; 0: none is
     parameter LookupPrefix = "",  // path of the lookup files up to the bank's number
+    parameter SparseRows = 0,  // rows whose words without a weight are left out; 0: none are
+    parameter SparseFile = "",  // row table of spikeloom_sparse_rows, hexadecimal
+    parameter OffsetFile = "",  // its offset table, hexadecimal; none with 1 group
     // Currents
     parameter Lanes = 4,  // currents added per clock
     parameter OutLanes = 4,  // currents in an output beat; divides Lanes
@@ -87,6 +95,9 @@ module spikeloom_synapse #(
     if (FieldValues > 0 && ChannelTable != 0) begin : gen_check_fields
       spikeloom_error_channel_table_needs_single_channels u_error ();
     end
+    if (SparseRows > 0 && (Ports != 1 || FieldValues > 0 || Lookups > 0)) begin : gen_check_sparse
+      spikeloom_error_sparse_rows_need_one_port_and_no_fields_or_lookups u_error ();
+    end
   endgenerate
 
   localparam RowBits = (Rows > 1) ? $clog2(Rows) : 1;
@@ -103,6 +114,8 @@ module spikeloom_synapse #(
   localparam StoredRowBits = (StoredRows > 1) ? $clog2(StoredRows) : 1;
   localparam WeightRows = (Lookups > 0) ? Lookups : StoredRows;
   localparam RowAddressBits = (WeightRows > 1) ? $clog2(WeightRows) : 1;
+  localparam RuleRows = (SparseRows > 0) ? SparseRows : WeightRows;  // that the rule asks for
+  localparam RuleBits = (RuleRows > 1) ? $clog2(RuleRows) : 1;
   localparam WordAddressBits = (WeightDepth > 1) ? $clog2(WeightDepth) : 1;
   localparam AddressBits = (Depth > 1) ? $clog2(Depth) : 1;
   localparam Levels = $clog2(Ports);  // of adders in front of the accumulator
@@ -153,6 +166,14 @@ module spikeloom_synapse #(
   // Visits: which weights are added to which currents
   // ---------------------------------------------------------------------------
   wire hold;
+  wire rule_hold;
+  wire rule_valid, rule_visit, rule_last;
+  wire [RuleBits-1:0] rule_weight;
+  wire [AddressBits-1:0] rule_output;
+  wire [Ports-1:0] rule_events;
+  wire [Ports*ChannelBits-1:0] rule_channels;
+  wire [Ports*CodeBits-1:0] rule_codes;
+  wire close;  // the last visit of a step sets out
   wire visit_valid, visit, visit_last;
   wire [RowAddressBits-1:0] visit_weight;
   wire [AddressBits-1:0] visit_output;
@@ -167,7 +188,7 @@ module spikeloom_synapse #(
       .ChannelBits(ChannelBits),
       .CodeBits(CodeBits),
       .Spatial(Spatial),
-      .Groups(Groups),
+      .Groups((SparseRows > 0) ? 1 : Groups),
       .GroupStep(InChannels),
       .Rows(Rows),
       .Columns(Columns),
@@ -176,7 +197,7 @@ module spikeloom_synapse #(
       .RowOutputStep(RowOutputStep),
       .ColumnTapStep(ColumnTapStep),
       .ColumnOutputStep(ColumnOutputStep),
-      .WeightBits(RowAddressBits),
+      .WeightBits(RuleBits),
       .OutputBits(AddressBits),
       .RowFile(RowFile),
       .ColumnFile(ColumnFile),
@@ -194,16 +215,67 @@ module spikeloom_synapse #(
       .s_event_i(events),
       .s_channel_i(event_channels),
       .s_code_i(event_codes),
-      .hold_i(hold),
-      .m_valid_o(visit_valid),
-      .m_visit_o(visit),
-      .m_last_o(visit_last),
-      .m_weight_o(visit_weight),
-      .m_output_o(visit_output),
-      .m_event_o(visit_events),
-      .m_channel_o(visit_channels),
-      .m_code_o(visit_codes)
+      .hold_i(rule_hold),
+      .m_valid_o(rule_valid),
+      .m_visit_o(rule_visit),
+      .m_last_o(rule_last),
+      .m_weight_o(rule_weight),
+      .m_output_o(rule_output),
+      .m_event_o(rule_events),
+      .m_channel_o(rule_channels),
+      .m_code_o(rule_codes)
   );
+
+  generate
+    if (SparseRows > 0) begin : gen_sparse
+      wire [RuleBits-1:0] channel = {{(RuleBits - ChannelBits) {1'b0}}, rule_channels};
+      wire ready;
+      wire unused = &{1'b0, rule_events};
+
+      assign rule_hold      = !ready;
+      assign visit_events   = 1'b1;
+      assign visit_channels = 0;  // is in the row already
+
+      spikeloom_sparse_rows #(
+          .Rows(SparseRows),
+          .Words(WeightDepth),
+          .Groups(Groups),
+          .OutputBits(AddressBits),
+          .CodeBits(CodeBits),
+          .RowFile(SparseFile),
+          .OffsetFile(OffsetFile)
+      ) u_sparse (
+          .clk_i(clk_i),
+          .rst_ni(rst_ni),
+          .s_valid_i(rule_valid),
+          .s_ready_o(ready),
+          .s_visit_i(rule_visit),
+          .s_last_i(rule_last),
+          .s_row_i(rule_weight + channel),
+          .s_output_i(rule_output),
+          .s_code_i(rule_codes),
+          .hold_i(hold),
+          .m_close_o(close),
+          .m_valid_o(visit_valid),
+          .m_visit_o(visit),
+          .m_last_o(visit_last),
+          .m_word_o(visit_weight),
+          .m_output_o(visit_output),
+          .m_code_o(visit_codes)
+      );
+    end else begin : gen_all_words
+      assign rule_hold = hold;
+      assign close = rule_valid && rule_last;
+      assign visit_valid = rule_valid;
+      assign visit = rule_visit;
+      assign visit_last = rule_last;
+      assign visit_weight = rule_weight;
+      assign visit_output = rule_output;
+      assign visit_events = rule_events;
+      assign visit_channels = rule_channels;
+      assign visit_codes = rule_codes;
+    end
+  endgenerate
 
   assign busy_o = visit_valid || (m_axis_tvalid && m_axis_tready);
 
@@ -257,10 +329,17 @@ module spikeloom_synapse #(
 
       for (p = 0; p < BankPorts; p = p + 1) begin : gen_row
         localparam Port = b * BankPorts + p;
-        wire [RowAddressBits-1:0] offset = {
-          {(RowAddressBits - ChannelBits) {1'b0}}, visit_channels[Port*ChannelBits+:ChannelBits]
-        };
-        always @(posedge clk_i) rows_q[p*RowAddressBits+:RowAddressBits] <= visit_weight + offset;
+        wire [RowAddressBits-1:0] row;
+        if (SparseRows > 0) begin : gen_word
+          wire unused = &{1'b0, visit_channels};
+          assign row = visit_weight;
+        end else begin : gen_channel
+          wire [RowAddressBits-1:0] offset = {
+            {(RowAddressBits - ChannelBits) {1'b0}}, visit_channels[Port*ChannelBits+:ChannelBits]
+          };
+          assign row = visit_weight + offset;
+        end
+        always @(posedge clk_i) rows_q[p*RowAddressBits+:RowAddressBits] <= row;
       end
 
       if (Lookups > 0) begin : gen_lookup
@@ -400,7 +479,7 @@ module spikeloom_synapse #(
   ) u_accumulator (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
-      .close_i(visit_valid && visit_last),
+      .close_i(close),
       .valid_i(visit_valid_q[Stages]),
       .visit_i(visit_q[Stages]),
       .last_i(visit_last_q[Stages]),

@@ -11,6 +11,7 @@ from rtl_bench.suite import Mutation
 SELECTION = Selection(
     (
         "spikeloom_accumulator",
+        "spikeloom_sparse_rows",
         "spikeloom_synapse",
         "spikeloom_neuron",
         "spikeloom_channelwise",

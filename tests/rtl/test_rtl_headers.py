@@ -101,6 +101,15 @@ _IMPOSSIBLE: list[tuple[str, dict[str, int], str]] = [
         {"FieldValues": 2, "ChannelTable": 1, "Spatial": 1},
         "channel_table_needs_single_channels",
     ),
+    *(
+        ("synapse", {"SparseRows": 4, **more}, "sparse_rows_need_one_port_and_no_fields_or_lookups")
+        for more in (
+            {"Ports": 2},
+            {"Ports": 2, "Banks": 2},
+            {"FieldValues": 2},
+            {"Lookups": 4},
+        )
+    ),
 ]
 
 

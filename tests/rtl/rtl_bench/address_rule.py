@@ -59,7 +59,7 @@ class AddressRuleBench(Bench):
         self.checkers = [self.checker]
         self._visit = Bundle(instance, _VISIT)
         outputs = (instance.m_visit_o, instance.m_last_o, self._visit)
-        self._hold = _Hold(instance.hold_i, self.output_gate)
+        self._hold = Hold(instance.hold_i, self.output_gate)
         self.domain.add(self._source, self._hold, Monitor(instance.m_valid_o, outputs, self._take))
 
     def _take(self, visit: int, last: int, what: int) -> None:
@@ -151,7 +151,7 @@ class AddressRuleBench(Bench):
         assert consecutive(arrivals), "a visit must take one clock"
 
 
-class _Hold:
+class Hold:
     """Drives hold_i."""
 
     def __init__(self, signal: Handle, pauses: Gate) -> None:

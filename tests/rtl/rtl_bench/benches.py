@@ -20,6 +20,7 @@ from rtl_bench.product import ProductBench
 from rtl_bench.rate_encoder import RateEncoderBench
 from rtl_bench.resize import ResizeBench
 from rtl_bench.rom import RomBench
+from rtl_bench.sparse_rows import SparseRowsBench
 from rtl_bench.synapse import SynapseBench
 from rtl_bench.unrolled import UnrolledBench
 from rtl_bench.word_queue import WordQueueBench
@@ -43,6 +44,7 @@ BENCHES: dict[str, type[Bench]] = {
     "spikeloom_rate_encoder": RateEncoderBench,
     "spikeloom_resize": ResizeBench,
     "spikeloom_rom": RomBench,
+    "spikeloom_sparse_rows": SparseRowsBench,
     "spikeloom_synapse": SynapseBench,
     "spikeloom_unrolled": UnrolledBench,
     "spikeloom_word_queue": WordQueueBench,

@@ -76,7 +76,7 @@ def _accumulator(*values: int, slow: bool) -> Case:
 _POINT = Window()
 
 
-def _synapse(
+def synapse(
     name: str,
     *,
     channels: tuple[int, int],
@@ -96,9 +96,14 @@ def _synapse(
     queue: int = 4,
     most_negative: bool = False,
     silent: int | None = None,
+    kept: float | None = None,
     slow: bool = False,
 ) -> Case:
-    """Return a case; with `silent` channels that have no weight, rows are looked up."""
+    """Return a case; with `silent` channels that have no weight, rows are looked up.
+
+    With `kept`, the chance of a lane word to hold weights, the address rule asks for rows of all
+    output channels.
+    """
     rng = np.random.default_rng(list(name.encode()))
     inputs, outputs = channels
     half = 1 << (weight_bits - 1)
@@ -106,9 +111,11 @@ def _synapse(
     weight = np.full(shape, -half) if most_negative else rng.integers(-half, half, shape)
     if silent:
         weight[:, rng.permutation(inputs)[:silent]] = 0
+    if kept is not None:
+        weight *= (rng.random((outputs // lanes, *shape[1:])) < kept).repeat(lanes, axis=0)
     words = outputs // groups // lanes  # of a group
     banks = banks or ports
-    tap_rows = words * inputs // (field or 1) // banks
+    tap_rows = inputs if kept is not None else words * inputs // (field or 1) // banks
     layout = _Layout(lanes=lanes, banks=banks, field=field, value_bits=value_bits)
     steps = Steps(
         row_tap=columns.kernel * tap_rows,
@@ -258,64 +265,64 @@ def _weight_rows(c: Convolution, layout: _Layout, bank: int) -> list[Row]:
 
 
 _SYNAPSES = (
-    _synapse("syn_one", channels=(1, 1), lanes=1, out_lanes=1, queue=1),
-    _synapse("syn_dense", channels=(12, 6), in_lanes=4, ports=2, lanes=3, out_lanes=3),
+    synapse("syn_one", channels=(1, 1), lanes=1, out_lanes=1, queue=1),
+    synapse("syn_dense", channels=(12, 6), in_lanes=4, ports=2, lanes=3, out_lanes=3),
     # Currents one bit short: the sums wrap, and so does the model.
-    _synapse("syn_wraps", channels=(9, 4), in_lanes=3, lanes=4, out_lanes=2, current_bits=5),
-    _synapse(
+    synapse("syn_wraps", channels=(9, 4), in_lanes=3, lanes=4, out_lanes=2, current_bits=5),
+    synapse(
         "syn_planes", channels=(6, 4), in_lanes=3, ports=3, lanes=4, out_lanes=2, value_bits=3,
         repeats=3, most_negative=True,
     ),
-    _synapse(
+    synapse(
         "syn_two_bits", channels=(8, 5), in_lanes=8, ports=4, lanes=1, out_lanes=1, weight_bits=2,
         value_bits=8, queue=1,
     ),
-    _synapse(
+    synapse(
         "syn_conv", channels=(2, 4), rows=Window(size=5, kernel=3, padding=1),
         columns=Window(size=6, kernel=3, padding=1),
         in_lanes=2, lanes=2, out_lanes=2,
     ),
-    _synapse(
+    synapse(
         "syn_stride", channels=(3, 2), rows=Window(size=7, kernel=3, stride=2, padding=1),
         columns=Window(size=5, kernel=2), in_lanes=3, ports=3, lanes=2, out_lanes=1,
     ),
-    _synapse(
+    synapse(
         "syn_pool", channels=(4, 3), rows=Window(size=6, kernel=2, padding=1, pool=2),
         columns=Window(size=7, kernel=2, padding=1, pool=2),
         in_lanes=4, ports=2, lanes=3, out_lanes=3, queue=42,
     ),
-    _synapse(
+    synapse(
         "syn_image", channels=(1, 4), rows=Window(size=5, kernel=3, stride=2),
         columns=Window(size=5, kernel=3, stride=2),
         lanes=4, out_lanes=4, value_bits=4, weight_bits=3, repeats=2,
     ),
     # A dense synapse behind a pooling: one output position.
-    _synapse(
+    synapse(
         "syn_flat_pool", channels=(2, 5), rows=Window(size=4, kernel=2, pool=2),
         columns=Window(size=5, kernel=2, pool=2),
         in_lanes=2, lanes=5, out_lanes=5, most_negative=True,
     ),
     # Weights as wide as ever, a current that needs but their low bits.
-    _synapse("syn_narrow", channels=(2, 2), lanes=2, out_lanes=2, weight_bits=6, current_bits=3),
-    _synapse(
+    synapse("syn_narrow", channels=(2, 2), lanes=2, out_lanes=2, weight_bits=6, current_bits=3),
+    synapse(
         "syn_groups", channels=(6, 12), rows=Window(size=4, kernel=3, padding=1),
         columns=Window(size=3, kernel=2), groups=3, in_lanes=2, lanes=2, out_lanes=1,
     ),
-    _synapse(
+    synapse(
         "syn_dilated", channels=(2, 2), rows=Window(size=7, kernel=3, padding=2, dilation=2),
         columns=Window(size=8, kernel=3, stride=2, padding=3, dilation=3),
         in_lanes=1, lanes=1, out_lanes=1, value_bits=2,
     ),
     # Two ports of one memory; fields of channels.
-    _synapse("syn_two_ports", channels=(12, 4), in_lanes=6, banks=1, ports=2, lanes=4, out_lanes=2),
-    _synapse("syn_fields", channels=(12, 4), in_lanes=12, field=2, lanes=4, out_lanes=2),
-    _synapse("syn_lookup", channels=(16, 4), in_lanes=8, field=2, banks=2, ports=4, lanes=4,
+    synapse("syn_two_ports", channels=(12, 4), in_lanes=6, banks=1, ports=2, lanes=4, out_lanes=2),
+    synapse("syn_fields", channels=(12, 4), in_lanes=12, field=2, lanes=4, out_lanes=2),
+    synapse("syn_lookup", channels=(16, 4), in_lanes=8, field=2, banks=2, ports=4, lanes=4,
              out_lanes=2, silent=13),
-    _synapse(
+    synapse(
         "syn_lookup_conv", channels=(4, 4), rows=Window(size=4, kernel=2),
         columns=Window(size=3, kernel=2), in_lanes=4, ports=2, lanes=2, out_lanes=2, silent=2,
     ),
-    _synapse(
+    synapse(
         "syn_field_conv", channels=(8, 4), rows=Window(size=4, kernel=3, padding=1),
         columns=Window(size=5, kernel=2), in_lanes=4, field=2, banks=1, ports=2, lanes=2,
         out_lanes=2,
@@ -323,43 +330,43 @@ _SYNAPSES = (
 )  # fmt: skip
 _SLOW_SYNAPSES = (
     # Fields and memories with two ports
-    _synapse(
+    synapse(
         "syn_field_planes", channels=(6, 4), in_lanes=6, field=1, banks=2, ports=4, lanes=2,
         out_lanes=2, value_bits=3, repeats=2, slow=True,
     ),
-    _synapse(
+    synapse(
         "syn_field_groups", channels=(16, 6), in_lanes=8, field=4, ports=2, lanes=3, out_lanes=3,
         most_negative=True, slow=True,
     ),
-    _synapse(
+    synapse(
         "syn_pairs_conv", channels=(8, 4), rows=Window(size=4, kernel=3, padding=1),
         columns=Window(size=5, kernel=2), in_lanes=8, banks=2, ports=4, lanes=2, out_lanes=2,
         value_bits=2, slow=True,
     ),
     # A kernel larger than the map; strides that skip positions; a pool that drops a remainder.
-    _synapse(
+    synapse(
         "syn_wide_kernel", channels=(2, 3), rows=Window(size=3, kernel=5, padding=2),
         columns=Window(size=3, kernel=5, padding=2), in_lanes=1, lanes=1, out_lanes=1, slow=True,
     ),
-    _synapse(
+    synapse(
         "syn_skips", channels=(3, 4), rows=Window(size=9, kernel=2, stride=3),
         columns=Window(size=8, kernel=1, stride=4),
         in_lanes=3, lanes=2, out_lanes=1, slow=True,
     ),
-    _synapse(
+    synapse(
         "syn_pool3", channels=(2, 4), rows=Window(size=11, kernel=3, pool=3, padding=2, stride=2),
         columns=Window(size=10, kernel=3, pool=3),
         in_lanes=2, ports=2, lanes=4, out_lanes=2, slow=True,
     ),
-    _synapse(
+    synapse(
         "syn_eight_ports", channels=(32, 24), in_lanes=16, ports=8, lanes=8, out_lanes=4,
         weight_bits=8, value_bits=2, slow=True,
     ),
-    _synapse("syn_lines", channels=(4, 2), columns=Window(size=9, kernel=3, padding=1), in_lanes=2,
+    synapse("syn_lines", channels=(4, 2), columns=Window(size=9, kernel=3, padding=1), in_lanes=2,
              ports=2, lanes=1, out_lanes=1, slow=True),
-    _synapse("syn_dense_groups", channels=(12, 8), groups=4, in_lanes=4, lanes=1, out_lanes=1,
+    synapse("syn_dense_groups", channels=(12, 8), groups=4, in_lanes=4, lanes=1, out_lanes=1,
              value_bits=3, slow=True),
-    _synapse(
+    synapse(
         "syn_groups_stride", channels=(8, 4), groups=2, in_lanes=4, lanes=1, out_lanes=1,
         rows=Window(size=9, kernel=3, stride=2, dilation=2, pool=1, padding=1),
         columns=Window(size=8, kernel=2, pool=2, padding=1), slow=True,

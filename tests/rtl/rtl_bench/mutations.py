@@ -6,6 +6,7 @@ from rtl_bench import (
     mutations_accumulator,
     mutations_early,
     mutations_flow,
+    mutations_sparse,
     mutations_unrolled,
 )
 from rtl_bench.suite import Mutation
@@ -37,7 +38,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "holds_late", "spikeloom_synapse", "syn_conv",
-        ".close_i(visit_valid && visit_last)", ".close_i(visit_last_q[1])",
+        ".close_i(close)", ".close_i(visit_last_q[1])",
     ),
     Mutation(
         "fires_above", "spikeloom_neuron", "nrn_lif",
@@ -224,5 +225,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     *mutations_accumulator.MUTATIONS,
     *mutations_early.MUTATIONS,
     *mutations_flow.MUTATIONS,
+    *mutations_sparse.MUTATIONS,
     *mutations_unrolled.MUTATIONS,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from rtl_bench import (
     cases_engines,
     cases_flow,
     cases_neuron,
+    cases_sparse,
     cases_stream,
 )
 from rtl_bench.mutations import MUTATIONS
@@ -20,6 +21,7 @@ CASES: tuple[Case, ...] = (
     *cases_engines.CASES,
     *cases_flow.CASES,
     *cases_early.CASES,
+    *cases_sparse.CASES,
 )
 
 _BY_NAME = {case.name: case for case in CASES}

@@ -39,6 +39,28 @@ class Convolution:
         sums = [np.einsum("yxijc,ocij->yxo", part, weight) for part, weight in parts]
         return np.concatenate(sums, axis=-1)
 
+    def sparse_cost(self, lanes: int, value_bits: int) -> tuple[int, int]:
+        """Return visits and clocks of a step with every bit set, words without a weight left out.
+
+        The last event ends the step, which shows as a visit even where it adds nothing.
+        """
+        own, outputs = self.weight.shape[1], self.weight.shape[0] // self.groups
+        parts = self.weight.reshape(
+            self.groups, outputs // lanes, lanes, own, *self.weight.shape[2:]
+        )
+        words = parts.any(axis=2).sum(axis=1)  # [group, channel, row tap, column tap]
+        visits = clocks = last = 0
+        for rows in sliding(self.rows).visits:
+            for columns in sliding(self.columns).visits:
+                taps = [(y, x) for y, _ in rows for x, _ in columns]
+                reached = np.array([words[:, :, y, x].ravel() for y, x in taps], np.int64)
+                visits += int(reached.sum()) * value_bits
+                clocks += (
+                    int(np.maximum(reached, 1).sum()) if taps else words[:, :, 0, 0].size
+                ) * value_bits
+                last = reached[-1, -1] if taps else 0
+        return visits + (last == 0), clocks
+
 
 class SynapseBench(AxisBench):
     """A transaction is the values of one time step, `[rows, columns, in]`."""
@@ -98,6 +120,8 @@ class SynapseBench(AxisBench):
     def _cost(self) -> tuple[int, int]:
         """Return visits, and the clocks they take, of a step with every input at its largest."""
         facts: Convolution = self.case.facts
+        if self.case["SparseRows"]:
+            return facts.sparse_cost(self.case["Lanes"], self.case["ValueBits"])
         codes = 1 if self.case["FieldValues"] else self.case["ValueBits"]
         units = self.case["InLanes"] // max(1, self.case["FieldValues"])
         of_bank = units // self.case["Banks"] * codes
