@@ -41,8 +41,7 @@ class _Layout:
 
 def is_channelwise(wiring: Wiring, node: Conv2d) -> bool:
     """Whether a convolution is depthwise: one output channel for each of several input channels."""
-    channels = wiring.facts.shapes[wiring.facts.sources[node.name][0].name][0]
-    return node.groups == channels == node.weight.shape[0] and channels > 1
+    return wiring.facts.is_channelwise(node.name)
 
 
 def depthwise_block(wiring: Wiring, node: Conv2d) -> SynapseView:

@@ -15,6 +15,7 @@ _LIBRARY = (
     "spikeloom_word_queue",
     "spikeloom_event_queue",
     "spikeloom_address_rule",
+    "spikeloom_sparse_rows",
     "spikeloom_accumulator",
     "spikeloom_synapse",
     "spikeloom_channelwise",
@@ -40,6 +41,7 @@ _PARTS = {
     "spikeloom_synapse": (
         "spikeloom_event_queue",
         "spikeloom_address_rule",
+        "spikeloom_sparse_rows",
         "spikeloom_accumulator",
     ),
     "spikeloom_channelwise": (

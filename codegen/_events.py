@@ -28,6 +28,11 @@ class Events:
         """What the number of values in a word is a multiple of."""
         return self.banks * max(1, self.field_values)
 
+    @property
+    def is_single(self) -> bool:
+        """Whether one set bit is taken at a time, as sparse weights need it."""
+        return self.ports == 1 and not self.field_values
+
 
 def choose_events(
     place: str, options: LayerOptions, *, channels: int, value_bits: int, many: bool
@@ -68,6 +73,39 @@ def choose_events(
             f"{banks} or {2 * banks}, not {ports}"
         )
     return Events(ports=ports, banks=banks, field_values=field)
+
+
+def check_sparse(place: str, options: LayerOptions, events: Events, *, mixes: bool) -> None:
+    """Check that an engine can leave words without a weight out, if the user asked for it.
+
+    Args:
+        place: The start of an error message.
+        options: What was asked for.
+        events: How the engine takes events.
+        mixes: Whether it is a dense layer or a convolution that mixes channels.
+
+    Raises:
+        BuildError: If it cannot; the message says what is in the way.
+    """
+    if not options.sparse:
+        return
+    if not mixes:
+        raise BuildError(
+            f"{place}: sparse is for dense layers and for convolutions that mix channels; "
+            "leave it out"
+        )
+    if not events.is_single:
+        names = ("event_ports", "weight_banks", "event_field")
+        asked = {name: getattr(options, name) for name in names}
+        given = [
+            f"{name} {value}"
+            for name, value in asked.items()
+            if value is not None and (value > 1 or name == "event_field")
+        ]
+        raise BuildError(
+            f"{place}: sparse weights are for one event at a time, a set bit from one memory; "
+            f"leave out {' and '.join(given)}, or sparse"
+        )
 
 
 def _field(place: str, field: int, channels: int, value_bits: int) -> int:

@@ -114,6 +114,14 @@ class Facts:
             return math.prod(shape)
         return shape[0]
 
+    def is_channelwise(self, name: str) -> bool:
+        """Whether an engine keeps channels apart: depthwise convolutions and token mixing."""
+        node = self.nodes[name]
+        if not isinstance(node, Conv2d):
+            return isinstance(node, TokenMix)
+        channels = self.shapes[self.sources[name][0].name][0]
+        return node.groups == channels == self.shapes[name][0] > 1
+
     def positions(self, name: str) -> tuple[int, int]:
         """Height and width of what a node puts out; 1 by 1 for a vector."""
         return map_size(self.shapes[name])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from spikeloom.codegen._events import Events, choose_events
+from spikeloom.codegen._events import Events, check_sparse, choose_events
 from spikeloom.codegen._facts import Engine, Facts
 from spikeloom.codegen._options import (
     ENGINES,
@@ -42,13 +42,15 @@ class Choice:
 class Folding:
     """`lanes` weights per clock and event, `out_lanes` results per beat.
 
-    `buffers` time steps of currents are held at once.
+    `buffers` time steps of currents are held at once.  `sparse` says whether words without a
+    weight are left out; None leaves it to the weights.
     """
 
     lanes: int
     events: Events
     out_lanes: int
     buffers: int = 1
+    sparse: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +118,17 @@ class Folder:
         """
         choice, source = self.choice(name), self.facts.sources[name][0].name
         many = self._many_ports(name)
-        return choose_events(
+        events = choose_events(
             choice.place,
             choice.options,
             channels=self.facts.channels(source),
             value_bits=self.facts.value_bits(source) if many else 1,
             many=many,
         )
+        mixes = isinstance(self.facts.nodes[name], Dense | Conv2d)
+        mixes = mixes and not self.facts.is_channelwise(name)
+        check_sparse(choice.place, choice.options, events, mixes=mixes)
+        return events
 
     def word_step_behind(self, name: str) -> int:
         """What the lanes of a stream must divide by for the synapses that read it."""
@@ -165,11 +171,13 @@ class Folder:
                 at_most=_STREAM_LANES,
                 step=step,
             )
+        events = self.events(name)
         return Folding(
             lanes=lanes,
-            events=self.events(name),
+            events=events,
             out_lanes=out_lanes,
             buffers=self.buffers(name, alone=lanes == outputs),
+            sparse=choice.options.sparse if events.is_single else False,
         )
 
     def channelwise_lanes(self, name: str, present: int) -> int:

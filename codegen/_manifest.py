@@ -48,7 +48,11 @@ class ManifestOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestSynapse:
-    """One synapse or product as built; the weights of a product are those it holds at a time."""
+    """One synapse or product as built; the weights of a product are those it holds at a time.
+
+    Of `words` of `lanes` weights the memories hold `stored_words`; both are 0 where there are
+    no such memories.
+    """
 
     name: str
     kind: str
@@ -58,6 +62,8 @@ class ManifestSynapse:
     weight_bits: int
     weights: int
     current_bits: int
+    words: int = 0
+    stored_words: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ class LayerOptions:
     taken per clock from `weight_banks` memories (each read once per clock, or twice), and with
     `event_field` an event is a field of so many neighbouring values instead of a set bit.
     `current_buffers` is 2 if the currents of a time step leave while those of the next are
-    added up.  `neuron_lanes` neurons are updated per clock.
+    added up.  `neuron_lanes` neurons are updated per clock.  With `sparse`, words of `lanes`
+    weights that are all 0 are neither stored nor visited (by itself where that halves the memory).
     """
 
     engine: str | None = None
@@ -34,6 +35,7 @@ class LayerOptions:
     weight_banks: int | None = None
     current_buffers: int | None = None
     neuron_lanes: int | None = None
+    sparse: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

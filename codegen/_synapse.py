@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spikeloom.codegen._facts import map_size
 from spikeloom.codegen._fold import Folding
@@ -14,6 +14,7 @@ from spikeloom.codegen._geometry import (
     offset_file,
 )
 from spikeloom.codegen._literals import address_bits, memory_file, rows_file, text
+from spikeloom.codegen._sparse import SparseRows, may_pay, sparse_rows
 from spikeloom.codegen._stream import Stream
 from spikeloom.codegen._views import Instance, Port, Section, SynapseView, Wire
 from spikeloom.codegen._weights import WeightMemories, weight_memories
@@ -34,18 +35,7 @@ class _Layout:
     tables: Tables
     spatial: bool
     folding: Folding
-    value_bits: int  # of the stream in front
-
-    def weights(self) -> WeightMemories:
-        """The weight memories."""
-        return weight_memories(
-            self.kernel,
-            groups=self.groups,
-            lanes=self.folding.lanes,
-            events=self.folding.events,
-            value_bits=self.value_bits,
-            weight_bits=self.node.weight_bits,
-        )
+    weights: WeightMemories | SparseRows
 
     @property
     def channels(self) -> int:
@@ -94,7 +84,9 @@ def _layout(wiring: Wiring, node: Dense | Conv2d) -> _Layout:
     else:
         kernel = dense_kernel(node, shape, facts.shapes[node.source], flat=flat)
         axes = covering_axes(size, (1, 1) if flat else pool)
-    words = outputs // folding.lanes
+    words, channels = outputs // folding.lanes, int(kernel.shape[1]) * groups
+    weights = _weights(node, kernel, folding, facts.value_bits(source.name))
+    sparse = isinstance(weights, SparseRows)
     return _Layout(
         node=node,
         kernel=kernel,
@@ -104,13 +96,36 @@ def _layout(wiring: Wiring, node: Dense | Conv2d) -> _Layout:
             columns=axes[1],
             taps=int(kernel.shape[2] * kernel.shape[3]),
             row_taps=int(kernel.shape[3]),
-            tap_words=words * int(kernel.shape[1]) * groups // folding.events.word_step,
+            tap_words=channels if sparse else words * channels // folding.events.word_step,
             position_words=words * groups,
         ),
         spatial=not flat,
         folding=folding,
-        value_bits=facts.value_bits(source.name),
+        weights=weights,
     )
+
+
+def _weights(
+    node: Dense | Conv2d, kernel: IntArray, folding: Folding, value_bits: int
+) -> WeightMemories | SparseRows:
+    """All words of the weights, or those that hold any: as asked for, or what takes less."""
+    groups = node.groups if isinstance(node, Conv2d) else 1
+    if folding.sparse is None and not may_pay(kernel, groups=groups, lanes=folding.lanes):
+        folding = replace(folding, sparse=False)
+    rows = None
+    if folding.sparse is not False:
+        rows = sparse_rows(kernel, groups=groups, lanes=folding.lanes, weight_bits=node.weight_bits)
+    if rows is not None and folding.sparse:
+        return rows
+    memories = weight_memories(
+        kernel,
+        groups=groups,
+        lanes=folding.lanes,
+        events=folding.events,
+        value_bits=value_bits,
+        weight_bits=node.weight_bits,
+    )
+    return memories if rows is None or not rows.pays(memories.memory_bits) else rows
 
 
 def _result(wiring: Wiring, name: str, lanes: int) -> Stream:
@@ -120,7 +135,6 @@ def _result(wiring: Wiring, name: str, lanes: int) -> Stream:
 
 def _connect(draft: Draft, wiring: Wiring, layout: _Layout, source: Stream, result: Stream) -> None:
     name, tables, folding = layout.node.name, layout.tables, layout.folding
-    weights = layout.weights()
     words = tables.positions * layout.channels // source.lanes
     first = wiring.facts.sources[name][0].name == wiring.facts.input.name
     depth = min(words, _INPUT_QUEUE) if first else words
@@ -145,7 +159,7 @@ def _connect(draft: Draft, wiring: Wiring, layout: _Layout, source: Stream, resu
                 _rule_section(layout),
                 Section.of(
                     "Weights and currents",
-                    **_weight_values(name, weights),
+                    **_weight_values(name, layout.weights),
                     Lanes=folding.lanes,
                     OutLanes=result.lanes,
                     Groups=layout.words,
@@ -158,7 +172,10 @@ def _connect(draft: Draft, wiring: Wiring, layout: _Layout, source: Stream, resu
             ports=(*source.ports("s_axis"), *result.ports("m_axis"), Port("busy_o", busy(name))),
         )
     )
-    _store_weights(wiring, name, weights)
+    if isinstance(layout.weights, SparseRows):
+        _store_rows(wiring, name, layout.weights)
+    else:
+        _store_weights(wiring, name, layout.weights)
     _store(wiring, layout, source, result, depth)
 
 
@@ -213,13 +230,18 @@ def _store(wiring: Wiring, layout: _Layout, source: Stream, result: Stream, dept
         wiring.store(name, "tables", layout.channels, address_bits(tables.depth))
 
 
-def _weight_values(name: str, weights: WeightMemories) -> dict[str, int | str]:
+def _weight_values(name: str, weights: WeightMemories | SparseRows) -> dict[str, int | str]:
     values: dict[str, int | str] = {
         "WeightBits": weights.bits,
         "WeightDepth": weights.depth,
         "WeightPrefix": text(f"mem/{name}_weights_"),
     }
-    if weights.lookups:
+    if isinstance(weights, SparseRows):
+        values["SparseRows"] = len(weights.counts)
+        values["SparseFile"] = text(f"mem/{name}_sparse.mem")
+        if weights.groups > 1:
+            values["OffsetFile"] = text(f"mem/{name}_offsets.mem")
+    elif weights.lookups:
         values["Lookups"] = len(weights.lookups[0])
         values["LookupPrefix"] = text(f"mem/{name}_lookup_")
     return values
@@ -235,23 +257,47 @@ def _store_weights(wiring: Wiring, name: str, weights: WeightMemories) -> None:
         wiring.store(name, "tables", len(rows), weights.row_bits)
 
 
+def _store_rows(wiring: Wiring, name: str, rows: SparseRows) -> None:
+    content = rows_file(rows.words, rows.bits)
+    wiring.memories.append((f"mem/{name}_weights_0.mem", content))
+    wiring.store(name, "weights", rows.depth, rows.words.shape[1] * rows.bits)
+    wiring.memories.append((f"mem/{name}_sparse.mem", rows.row_file()))
+    wiring.store(name, "tables", len(rows.counts), rows.entry_bits)
+    if rows.groups > 1:
+        wiring.memories.append((f"mem/{name}_offsets.mem", rows.offset_file()))
+        wiring.store(name, "tables", rows.depth, rows.offset_bits)
+
+
 def _summary(wiring: Wiring, layout: _Layout, result: Stream) -> tuple[str, ...]:
     """Lines of comment above the instance: shape, number format, latency."""
     node, facts = layout.node, wiring.facts
     source = facts.sources[node.name][0]
     pool = "" if source.pool == (1, 1) else f", sum pooling {pair_text(source.pool)} in front"
     shape = "x".join(map(str, facts.shapes[node.name]))
-    visits = f"{layout.words} per tap of" if layout.spatial else f"{layout.words} for"
+    count = f"{layout.words}"
+    if isinstance(layout.weights, SparseRows):
+        count = f"as many as words are stored, 1 to {layout.words},"
+    visits = f"{count} per tap of" if layout.spatial else f"{count} for"
     static = facts.is_static(source.name)
     what = "a field" if layout.folding.events.field_values else "a set bit"
     event = f"{what} of the input, once per inference" if static else "an event"
     return (
         f"{_what(node)}{pool}; output {shape}",
         f"weights {node.weight_bits} bits, currents {result.bits}, signed integers",
+        *_sparse_text(layout.weights),
         f"per clock: events {layout.folding.events.ports}, weights added per event "
         f"{layout.folding.lanes}" + _field_text(layout),
         f"clocks: {visits} {event}; {layout.tables.depth * layout.folding.lanes // result.lanes} "
         "per time step for the currents",
+    )
+
+
+def _sparse_text(weights: WeightMemories | SparseRows) -> tuple[str, ...]:
+    if not isinstance(weights, SparseRows):
+        return ()
+    return (
+        f"sparse: words of {weights.words.shape[1]} weight(s) that are all 0 are left out; "
+        f"{weights.depth} of {weights.all_words} are stored",
     )
 
 
@@ -287,4 +333,12 @@ def _view(layout: _Layout, result: Stream) -> SynapseView:
         weight_bits=layout.node.weight_bits,
         weights=int(layout.node.weight.size),
         current_bits=result.bits,
+        words=layout.words * layout.tables.taps * layout.channels,
+        stored_words=_stored_words(layout.weights),
     )
+
+
+def _stored_words(weights: WeightMemories | SparseRows) -> int:
+    if isinstance(weights, SparseRows):
+        return weights.depth
+    return sum(len(words) for words in weights.words)

@@ -157,6 +157,8 @@ class SynapseView:
     weight_bits: int
     weights: int
     current_bits: int
+    words: int = 0  # of `lanes` weights, where the event engine reads them from memories
+    stored_words: int = 0  # of these; sparse weights leave some out, equal rows are there once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

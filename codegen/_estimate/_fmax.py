@@ -91,6 +91,11 @@ def _rule(v: Values) -> tuple[_Path, ...]:
     return (_Path(3 if v["Spatial"] else 2, 1, number(v, "WeightBits")),)
 
 
+def _sparse_rows(v: Values) -> tuple[_Path, ...]:
+    """The next stored word, and the word of currents that one belongs to."""
+    return _Path(2, 1, bits_for(number(v, "Words"))), _Path(1, 1, number(v, "OutputBits"))
+
+
 def _neuron(v: Values) -> tuple[_Path, ...]:
     """The membrane before its reset, and what is left of it with a late one."""
     late, leaks, bits = bool(v["ResetDelay"]), number(v, "LeakTerms") - 1, number(v, "SumBits")
@@ -110,6 +115,7 @@ _PATHS: Mapping[str, Callable[[Values], tuple[_Path, ...]]] = {
     "spikeloom_event_queue": _event_queue,
     "spikeloom_accumulator": _accumulator,
     "spikeloom_address_rule": _rule,
+    "spikeloom_sparse_rows": _sparse_rows,
     "spikeloom_neuron": _neuron,
     "spikeloom_neuron_array": _neuron_array,
     "spikeloom_argmax": _argmax,

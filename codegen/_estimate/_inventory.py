@@ -29,6 +29,9 @@ _DEFAULTS: Mapping[str, Values] = {
         "ChannelFile": "",
         "Lookups": 0,
         "LookupPrefix": "",
+        "SparseRows": 0,
+        "SparseFile": "",
+        "OffsetFile": "",
     },
     "spikeloom_channelwise": {"WeightBits": 4, "WeightDepth": 1, "WeightFile": ""},
     "spikeloom_neuron": {

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from spikeloom.codegen._estimate._modules import (
     Module,
     Values,
+    asked_rows,
     bits_for,
     code_bits,
     counter_bits,
@@ -20,7 +21,6 @@ from spikeloom.codegen._estimate._modules import (
     planes,
     sub_units,
     vector_bits,
-    weight_rows,
 )
 from spikeloom.codegen._estimate._registers import left_bits
 from spikeloom.codegen._estimate._stream_registers import sum_bits
@@ -103,14 +103,22 @@ def _synapse(v: Values) -> Terms:
     for level in range(1, levels + 1):
         pairs = (-(-ports // (1 << level - 1))) // 2
         adders += lanes * pairs * min(shifted + level, number(v, "CurrentBits"))
-    rows = number(v, "Lookups") or weight_rows(v)
-    moves = v["Spatial"] or v["Groups"] != 1
+    moves = v["Spatial"] or (v["Groups"] != 1 and not v["SparseRows"])
     return {
-        "row": ports * bits_for(rows) if moves else 0,
+        "row": ports * bits_for(asked_rows(v)) if moves else 0,
         "gate": ports * lanes * weight if ports > 1 and not v["FieldValues"] else 0,
         "shift": ports * lanes * shifted * counter_bits(event_planes),
         "add": adders,
         "busy": 1,
+    }
+
+
+def _sparse_rows(v: Values) -> Terms:
+    groups = number(v, "Groups")
+    return {
+        "word": counter_bits(number(v, "Words")),
+        "count": groups.bit_length() if groups > 1 else 0,
+        "output": number(v, "output") if groups > 1 else 0,
     }
 
 
@@ -302,6 +310,7 @@ _TERMS: Mapping[str, Callable[[Values], Terms]] = {
     "spikeloom_event_queue": _event_queue,
     "spikeloom_address_rule": _rule,
     "spikeloom_synapse": _synapse,
+    "spikeloom_sparse_rows": _sparse_rows,
     "spikeloom_accumulator": _accumulator,
     "spikeloom_channelwise": _channelwise,
     "spikeloom_product": _product,

@@ -102,6 +102,11 @@ def weight_rows(v: Values) -> int:
     return number(v, "WeightDepth") >> number(v, "FieldValues") * number(v, "ValueBits")
 
 
+def asked_rows(v: Values) -> int:
+    """Rows that the address rule of a synapse asks for."""
+    return number(v, "SparseRows") or number(v, "Lookups") or weight_rows(v)
+
+
 def addend_bits(v: Values) -> int:
     """Bits of what the ports of a synapse add together."""
     shifts = 0 if v["FieldValues"] else number(v, "ValueBits") - 1

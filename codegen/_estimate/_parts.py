@@ -12,6 +12,7 @@ from spikeloom.codegen._estimate._modules import (
     Part,
     Values,
     addend_bits,
+    asked_rows,
     bits_for,
     code_bits,
     codes,
@@ -103,16 +104,17 @@ def _synapse(v: Values) -> tuple[Part, ...]:
     }
     queue |= {"Lanes": v["InLanes"], "Groups": v["InGroups"], "Depth": v["QueueDepth"]}
     channels = number(v, "InGroups") * units(queue) // number(v, "Banks")
-    stored = weight_rows(v)
+    sparse = number(v, "SparseRows")
     rule = {
-        **{name: v[name] for name in (*_TABLES, *_STEPS, "Ports", "Spatial", "Groups")},
+        **{name: v[name] for name in (*_TABLES, *_STEPS, "Ports", "Spatial")},
         **{name: v[name] for name in ("Rows", "Columns", "ChannelTable", "ChannelFile")},
         "RowBits": bits_for(number(v, "Rows")),
         "ColumnBits": bits_for(number(v, "Columns")),
         "ChannelBits": bits_for(channels),
         "CodeBits": code_bits(queue),
+        "Groups": 1 if sparse else v["Groups"],
         "GroupStep": channels,
-        "WeightBits": bits_for(number(v, "Lookups") or stored),
+        "WeightBits": bits_for(asked_rows(v)),
         "OutputBits": bits_for(number(v, "Depth")),
         "Channels": channels,
     }
@@ -122,9 +124,35 @@ def _synapse(v: Values) -> tuple[Part, ...]:
     return (
         Part("u_queue", "spikeloom_event_queue", queue, _position(v, number(v, "Spatial"))),
         Part("u_rule", "spikeloom_address_rule", rule, of_rule),
+        *([_sparse_part(v, codes(queue))] if sparse else []),
         *(part for bank in range(number(v, "Banks")) for part in _bank(v, bank)),
         Part("u_accumulator", "spikeloom_accumulator", _accumulator(v, addend_bits(v))),
     )
+
+
+def _sparse_part(v: Values, code: int) -> Part:
+    values: Values = {
+        "Rows": v["SparseRows"],
+        "Words": v["WeightDepth"],
+        "Groups": v["Groups"],
+        "OutputBits": bits_for(number(v, "Depth")),
+        "CodeBits": bits_for(number(v, "ValueBits")),
+        "RowFile": v["SparseFile"],
+        "OffsetFile": v["OffsetFile"],
+    }
+    moves = v["Spatial"] or v["ChannelTable"]
+    known = {"code": code, "output": number(values, "OutputBits") if moves else 0}
+    return Part("gen_sparse.u_sparse", "spikeloom_sparse_rows", values, known)
+
+
+def _sparse_rows(v: Values) -> tuple[Part, ...]:
+    words, groups = number(v, "Words"), number(v, "Groups")
+    rows = _rom(bits_for(words) + groups.bit_length(), number(v, "Rows"), v["RowFile"])
+    parts = [Part("u_rows", "spikeloom_rom", rows)]
+    if groups > 1:
+        offsets = _rom(bits_for(groups), words, v["OffsetFile"])
+        parts.append(Part("gen_offsets.u_offsets", "spikeloom_rom", offsets))
+    return tuple(parts)
 
 
 def _position(v: Values, used: int) -> Known:
@@ -251,6 +279,7 @@ _PARTS: Mapping[str, Callable[[Values], tuple[Part, ...]]] = {
     "spikeloom_event_queue": _event_queue,
     "spikeloom_address_rule": _rule,
     "spikeloom_synapse": _synapse,
+    "spikeloom_sparse_rows": _sparse_rows,
     "spikeloom_channelwise": _channelwise,
     "spikeloom_product": _product,
     "spikeloom_neuron": lambda v: _table(v, number(v, "ThresholdBits") + number(v, "BiasBits")),

@@ -59,6 +59,7 @@ def _synapse_chains(v: Values) -> Sequence[tuple[int, int]]:
     stages = read + (ports - 1).bit_length()
     fields = bool(v["FieldValues"])
     code_stages = read if fields else read + 1 if ports == 1 else read + 2
+    code_stages += bool(v["SparseRows"])  # the last one of spikeloom_sparse_rows
     return (
         (stages, 1 + counter_bits(number(v, "Depth"))),
         (read + 1, 0 if fields or ports == 1 else ports),
@@ -182,6 +183,19 @@ def _synapse(v: Values) -> Registers:
         "rows_q": ports * counter_bits(rows),
         "weights_q": ports * lanes * weight if levels else 0,
         "totals_q": sum(sums),
+    }
+
+
+def _sparse_rows(v: Values) -> Registers:
+    groups, word = number(v, "Groups"), counter_bits(number(v, "Words"))
+    passed = number(v, "output") + number(v, "code")
+    return {
+        "row_q": 3 + passed,
+        "loop_q": 3,
+        "word_q": word,
+        "output_q": passed,
+        "left_q": groups.bit_length() + 1 if groups > 1 else 0,
+        "visit_q": 3 + word + passed,
     }
 
 
@@ -341,6 +355,7 @@ _REGISTERS: Mapping[str, Callable[[Values], Registers]] = {
     "spikeloom_event_queue": _event_queue,
     "spikeloom_address_rule": _rule,
     "spikeloom_synapse": _synapse,
+    "spikeloom_sparse_rows": _sparse_rows,
     "spikeloom_accumulator": _accumulator,
     "spikeloom_channelwise": _channelwise,
     "spikeloom_product": _product,

@@ -9,7 +9,7 @@ from enum import Enum
 from spikeloom.codegen._facts import Facts
 from spikeloom.codegen._fold import Folder
 from spikeloom.codegen._options import EVENT, UNROLLED, BuildOptions, LayerOptions, divisors
-from spikeloom.ir import Conv2d, Neurons, Product, TokenMix
+from spikeloom.ir import Conv2d, Neurons, Product
 
 
 class Role(Enum):
@@ -231,7 +231,4 @@ def outputs_of(facts: Facts, name: str) -> int:
 
 def is_channelwise(facts: Facts, name: str) -> bool:
     """Whether an engine keeps channels apart."""
-    node = facts.nodes[name]
-    if not isinstance(node, Conv2d):
-        return isinstance(node, TokenMix)
-    return node.groups == facts.shapes[facts.sources[name][0].name][0] == facts.shapes[name][0] > 1
+    return facts.is_channelwise(name)

@@ -25,12 +25,14 @@ from spikeloom.codegen._estimate._cycles._network import Network, Run, Span, Str
 from spikeloom.codegen._estimate._cycles._neurons import Pipeline
 from spikeloom.codegen._estimate._cycles._parameters import Parameters, joined, table_taps
 from spikeloom.codegen._estimate._cycles._words import (
+    RowWords,
     Words,
     bit_events,
     plane_events,
     stream_words,
     word_events,
 )
+from spikeloom.codegen._estimate._modules import bits_for
 from spikeloom.codegen._views import Design, Instance
 from spikeloom.ir import IntArray
 
@@ -246,6 +248,10 @@ def _unrolled(model: Model, part: _Part) -> None:
 def _synapse(model: Model, part: _Part) -> None:
     lanes, banks, ports = part.number("InLanes"), part.number("Banks"), part.number("Ports")
     words = stream_words(model.values[part.node], lanes)
+    if part.number("SparseRows", 0):
+        rows = RowWords.of(words, _rows(model, part, channels=lanes * part.number("InGroups")))
+        _add_engine(model, part, _engine(part, rows, front=2, stages=2))
+        return
     counts = bit_events(
         words, field=part.number("FieldValues"), banks=banks, bank_ports=ports // banks
     )
@@ -280,6 +286,31 @@ def _product(model: Model, part: _Part) -> None:
     model.transfers[part.busy].append(engine.weights.taken)
 
 
+def _rows(model: Model, part: _Part, *, channels: int) -> list[tuple[int, ...]]:
+    """The words of the rows that an event of each value of a time step reaches, in order."""
+    mask = (1 << part.number("Groups").bit_length()) - 1
+    entries = model.table(part.parameters.path("SparseFile")).split()
+    counts = np.array([int(entry, 16) & mask for entry in entries])
+    firsts = [np.zeros(1, np.int64)]  # of each position, the rows of its first channel
+    if part.number("Spatial"):
+        rows, columns = (_axis(model, part, name) for name in ("Row", "Column"))
+        firsts = [np.add.outer(row, column).ravel() for row in rows for column in columns]
+    return [
+        tuple(counts[first + channel].tolist()) for first in firsts for channel in range(channels)
+    ]
+
+
+def _axis(model: Model, part: _Part, name: str) -> list[IntArray]:
+    """What every coordinate of an axis adds to the number of a row, for each of its taps."""
+    table = model.table(part.parameters.path(f"{name}File"))
+    tap_bits, skipped = part.number("TapBits"), bits_for(part.number("Depth"))
+    step = part.number(f"{name}TapStep")
+    return [
+        (entry >> tap_bits + skipped) + step * np.arange(entry & (1 << tap_bits) - 1)
+        for entry in (int(line, 16) for line in table.split())
+    ]
+
+
 def _taps(model: Model, part: _Part, *, groups: int) -> IntArray:
     """Taps of each word of a time step: of its row times those of its column."""
     if not part.number("Spatial", 1):
@@ -292,7 +323,7 @@ def _taps(model: Model, part: _Part, *, groups: int) -> IntArray:
     return np.repeat(np.outer(rows, columns).ravel(), groups)
 
 
-def _engine(part: _Part, words: Words, *, front: int, stages: int) -> Engine:
+def _engine(part: _Part, words: Words | RowWords, *, front: int, stages: int) -> Engine:
     return Engine(
         words=words,
         source=part.source,

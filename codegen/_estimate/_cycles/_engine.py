@@ -6,7 +6,8 @@ visit of a step its currents leave.
 
 The latencies are those that the modules state: 6 clocks from a word to its first event
 (`spikeloom_event_queue`; 2 for `spikeloom_word_queue` alone), 2 from an event to its first visit
-(`spikeloom_address_rule`), then one for each register up to the accumulator, and 5 from the last
+(`spikeloom_address_rule`), with sparse weights 2 to the loop over the words of a row and one behind
+it (`spikeloom_sparse_rows`), then one for each register up to the accumulator, and 5 from the last
 visit that arrives there to the first beat, 3 with one word (`spikeloom_accumulator`).
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import count, repeat
 
 from spikeloom.codegen._estimate._cycles._network import Network, Run, Span, Stream, Times
-from spikeloom.codegen._estimate._cycles._words import Words
+from spikeloom.codegen._estimate._cycles._words import RowWords, Words
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Engine:
     times that a step leaves.  The weights of a product are `weight_beats` for each step.
     """
 
-    words: Words
+    words: Words | RowWords
     source: Stream
     result: Stream
     front: int
@@ -55,13 +56,14 @@ class Engine:
     def add_to(self, network: Network) -> None:
         """Add the processes of the engine to a network."""
         source, result, weights = self.source, self.result, self.weights
+        words = self.words
         network.add(
             self._arrive_counted() if self.front == 2 else self._arrive(),
             reads=(source.valid, self._reads),
             writes=(source.taken, self._writes),
         )
         network.add(
-            self._visit(),
+            self._visit(words) if isinstance(words, Words) else self._visit_rows(words),
             reads=(self._writes, self._left, self._loads),
             writes=(self._reads, self._closed),
         )
@@ -114,7 +116,7 @@ class Engine:
 
     # --- Visits ---------------------------------------------------------------------------------
 
-    def _visit(self) -> Run:
+    def _visit(self, words: Words) -> Run:
         """Words leave the queue, their events the finder, and the rule makes visits of them.
 
         `head` is the clock in which the last word left the queue; `found`, `entered` and `loaded`
@@ -124,7 +126,7 @@ class Engine:
         writes, reads, front = self._writes, self._reads, self.front
         head = found = entered = loaded = done = -1
         step, opened = 0, -1
-        for word, (events, taps, last) in enumerate(self.words.events):
+        for word, (events, taps, last) in enumerate(words.events):
             while len(writes) <= word:
                 yield
             read = max(writes[word] + 1, head)
@@ -147,6 +149,43 @@ class Engine:
                 found = entered
             if taps or last:
                 done += (events * taps or 1) - 1
+            if last:
+                self._closed.append(done)
+                step, opened = step + 1, -1
+
+    def _visit_rows(self, words: RowWords) -> Run:
+        """The same with sparse weights, row by row.
+
+        `asked` is the clock in which the rule asked for the last row, `taken` the one in which
+        that came into the loop over its words, and `done` that of the last visit.
+        """
+        writes, reads = self._writes, self._reads
+        head = found = entered = loaded = asked = taken = done = -1
+        step, opened = 0, -1
+        for word, (events, last) in enumerate(words.events):
+            while len(writes) <= word:
+                yield
+            reads.append(max(writes[word] + 1, head))
+            head = max(reads[-1] + 1, found)
+            found = head
+            for left, rows in zip(reversed(range(len(events))), events, strict=True):
+                ends = last and not left
+                found = max(found + 1, entered)
+                entered = max(found + 1, loaded)
+                loaded = max(entered + 1, asked)
+                asked_rows = rows or ((0,) if ends else ())
+                came = loaded
+                for place, stored in enumerate(asked_rows, start=1):
+                    asked = max(came + 1, taken)
+                    taken = max(asked + 1, done)
+                    came = asked
+                    if not stored and not (ends and place == len(asked_rows)):
+                        continue
+                    if opened < 0:
+                        opened = yield from self._open(step)
+                    first = max(taken + 1, opened)
+                    done = first + max(1, stored) - 1
+                    self.spans.append((first + 1, done + 1))
             if last:
                 self._closed.append(done)
                 step, opened = step + 1, -1

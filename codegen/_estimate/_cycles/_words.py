@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,39 @@ class Words:
             strict=True,
         )
         return cls(kept.ravel().tolist(), list(events))
+
+
+@dataclass(frozen=True, slots=True)
+class RowWords:
+    """The words of a stream in front of sparse weights, in order.
+
+    `kept` says of every word whether it goes into the queue, and `events` of those that do: for
+    each event how many words the rows that it reaches have, and whether the word ends a time step.
+    """
+
+    kept: list[bool]
+    events: list[tuple[list[tuple[int, ...]], bool]]
+
+    @classmethod
+    def of(cls, words: IntArray, rows: Sequence[tuple[int, ...]]) -> RowWords:
+        """From words `[steps, words, lanes]`, and what an event of each value of a step reaches.
+
+        The events of a word are its set bits: by bit plane, then by lane.
+        """
+        steps, count, lanes = words.shape
+        planes = np.arange(max(1, int(words.max(initial=0)).bit_length()))
+        step, word, _, lane = np.nonzero(words[:, :, None, :] >> planes[:, None] & 1)
+        places = (word * lanes + lane).tolist()
+        numbers = np.bincount(step * count + word, minlength=steps * count).tolist()
+        kept, events, first = [], [], 0
+        for index, number in enumerate(numbers):
+            last = index % count == count - 1
+            kept.append(last or number > 0)
+            if kept[-1]:
+                found = [rows[place] for place in places[first : first + number]]
+                events.append((found or [()], last))
+            first += number
+        return cls(kept, events)
 
 
 def stream_words(values: IntArray, lanes: int) -> IntArray:
