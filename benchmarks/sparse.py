@@ -1,6 +1,6 @@
 """What sparse weights save: clock cycles, block RAM and logic of one dense synapse.
 
-    python benchmarks/sparse.py [--inputs 784] [--outputs 128] [--lanes 8] [--kept 0.1] [--out FOLDER]
+    python benchmarks/sparse.py [--inputs 784] [--outputs 128] [--lanes 8] [--kept 0.1]
 
 A network of two dense layers with random weights, of which the words of `lanes` weights of the
 first one hold any with the chance `kept`, once with all words stored and once without the empty
@@ -75,8 +75,9 @@ def simulate(graph: Graph, folding: BuildOptions, folder: Path) -> None:
     result = verify(out, probe=True)
     busy = result.modes[0].layers["hidden"]
     assert busy is not None
-    print(f"  mismatches {result.mismatches} of {result.membranes_compared} membranes; "
-          f"busy {busy.mean} cycles per inference, {inputs.sum() / INFERENCES:.1f} events")  # fmt: skip
+    events = inputs.sum() / INFERENCES
+    print(f"  mismatches {result.mismatches} of {result.membranes_compared} membranes")
+    print(f"  busy {busy.mean} cycles per inference, for {events:.1f} events")
 
 
 def synthesise(graph: Graph, folding: BuildOptions, family: str) -> None:

@@ -82,6 +82,7 @@ class LayerHardware:
     weight_banks: Annotated[int, Between(1, 64)] | None = None
     current_buffers: Annotated[int, Between(1, 2)] | None = None
     neuron_lanes: Annotated[int, Between(1, 65536)] | None = None
+    sparse: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

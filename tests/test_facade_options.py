@@ -40,6 +40,30 @@ def test_another_engine_is_refused(text: str) -> None:
         parse_options({"engine": [text]})
 
 
+def test_sparse_is_on_or_off() -> None:
+    options = parse_options({"sparse": ["hidden=on", "output=off"], "lanes": ["output=2"]})
+    assert options.layers == {
+        "hidden": LayerOptions(sparse=True),
+        "output": LayerOptions(sparse=False, lanes=2),
+    }
+
+
+@pytest.mark.parametrize("text", ["hidden", "hidden=", "=on", "hidden=1", "hidden=true"])
+def test_another_word_for_sparse_is_refused(text: str) -> None:
+    message = rf"^--sparse must be LAYER=on or LAYER=off, such as hidden=on, not '{text}'$"
+    with pytest.raises(ConfigError, match=message):
+        parse_options({"sparse": [text]})
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_sparse_that_is_pinned_wins(pinned: bool) -> None:
+    options, defaults = (
+        BuildOptions(layers={"a": LayerOptions(sparse=sparse)}) for sparse in (pinned, not pinned)
+    )
+    assert merge_options(options, defaults) == options
+    assert merge_options(BuildOptions(), defaults) == defaults
+
+
 @pytest.mark.parametrize("text", ["hidden", "hidden=", "=4", "hidden=x", "hidden=-1", "hidden=0"])
 def test_assignment_of_another_form_is_refused(text: str) -> None:
     message = rf"^--event-ports must be LAYER=NUMBER such as hidden=16, not '{text}'$"
@@ -124,11 +148,13 @@ def test_hardware_table_of_a_run_gives_defaults(tmp_path: Path) -> None:
         "[hardware]\ninput_lanes = 7\nclock_mhz = 62.5\n"
         "[hardware.layers.hidden]\nlanes = 16\nevent_ports = 2\n"
         "[hardware.layers.last]\nengine = 'unrolled'\n"
+        "[hardware.layers.between]\nsparse = true\n"
     )
     options = options_of_run(write_config(tmp_path, text))
     assert options.layers == {
         "hidden": LayerOptions(lanes=16, event_ports=2),
         "last": LayerOptions(engine="unrolled"),
+        "between": LayerOptions(sparse=True),
     }
     assert (options.input_lanes, options.clock_mhz) == (7, 62.5)
 
@@ -175,6 +201,14 @@ def test_folder_without_configuration_pins_nothing(tmp_path: Path) -> None:
         (
             "[hardware.layers.a]\nlanes = true",
             "hardware.layers.a.lanes must be a positive integer, not True$",
+        ),
+        (
+            "[hardware.layers.a]\nsparse = 'on'",
+            "hardware.layers.a.sparse must be true or false, not 'on'$",
+        ),
+        (
+            "[hardware.layers.a]\nsparse = 1",
+            "hardware.layers.a.sparse must be true or false, not 1$",
         ),
     ],
 )

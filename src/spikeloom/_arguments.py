@@ -40,6 +40,12 @@ CurrentBuffersOption = Annotated[
 NeuronLanesOption = Annotated[
     Layers, typer.Option(metavar="LAYER=N", help="Neurons a layer updates per cycle.")
 ]
+SparseOption = Annotated[
+    Layers,
+    typer.Option(
+        metavar="LAYER=on|off", help="Leave out words of weights that are all 0, or store them."
+    ),
+]
 InputLanesOption = Annotated[
     int | None, typer.Option(help="Input values per beat of the input stream.")
 ]

@@ -36,6 +36,7 @@ from spikeloom._arguments import (
     NeuronLanesOption,
     RateOption,
     SourceArgument,
+    SparseOption,
     WeightBanksOption,
     knobs_of,
     limits_of,
@@ -175,6 +176,7 @@ def build(
     weight_banks: WeightBanksOption = None,
     current_buffers: CurrentBuffersOption = None,
     neuron_lanes: NeuronLanesOption = None,
+    sparse: SparseOption = None,
     input_lanes: InputLanesOption = None,
     clock_mhz: ClockOption = None,
     early: Annotated[
@@ -195,6 +197,7 @@ def build(
             weight_banks=weight_banks,
             current_buffers=current_buffers,
             neuron_lanes=neuron_lanes,
+            sparse=sparse,
         )
         options = _api.parse_options(knobs, input_lanes, clock_mhz)
         folder = _api.build(
@@ -235,6 +238,7 @@ def explore(
     weight_banks: WeightBanksOption = None,
     current_buffers: CurrentBuffersOption = None,
     neuron_lanes: NeuronLanesOption = None,
+    sparse: SparseOption = None,
     input_lanes: InputLanesOption = None,
     clock_mhz: ClockOption = None,
     as_json: JsonOption = False,
@@ -249,6 +253,7 @@ def explore(
             weight_banks=weight_banks,
             current_buffers=current_buffers,
             neuron_lanes=neuron_lanes,
+            sparse=sparse,
         )
         options = _api.parse_options(knobs, input_lanes, clock_mhz)
         found = _api.explore(

@@ -27,7 +27,9 @@ _Found = TypeVar("_Found")
 _KEYS = ("input_lanes", "clock_mhz", "early", "layers")  # of the [hardware] table
 
 KNOBS = tuple(field.name for field in fields(LayerOptions))
-ENGINE = "engine"  # the knob that is a word; all others are numbers
+ENGINE = "engine"  # the knob that is a word
+SPARSE = "sparse"  # the knob that is on or off; all others are numbers
+_SWITCH = {"on": True, "off": False}
 
 
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:
@@ -98,7 +100,7 @@ def parse_options(
     return BuildOptions(layers=options, input_lanes=input_lanes, clock_mhz=clock_mhz)
 
 
-def _assignment(knob: str, text: str) -> tuple[str, int | str]:
+def _assignment(knob: str, text: str) -> tuple[str, bool | int | str]:
     layer, _, number = text.partition("=")
     if knob == ENGINE:
         if layer and number in ENGINES:
@@ -106,6 +108,12 @@ def _assignment(knob: str, text: str) -> tuple[str, int | str]:
         raise ConfigError(
             f"{_flag(knob)} must be LAYER=ENGINE with {' or '.join(ENGINES)}, such as "
             f"hidden=unrolled, not {text!r}"
+        )
+    if knob == SPARSE:
+        if layer and number in _SWITCH:
+            return layer, _SWITCH[number]
+        raise ConfigError(
+            f"{_flag(knob)} must be LAYER=on or LAYER=off, such as hidden=on, not {text!r}"
         )
     if not (layer and number.isdecimal() and int(number)):
         raise ConfigError(f"{_flag(knob)} must be LAYER=NUMBER such as hidden=16, not {text!r}")
@@ -154,7 +162,7 @@ def _from_table(table: Mapping[str, Any]) -> BuildOptions:
     for name, knobs in layers.items():
         _check_table(f"hardware.layers.{name}", knobs, KNOBS)
         for knob, value in knobs.items():
-            check = _check_engine if knob == ENGINE else _check_positive
+            check = _CHECKS.get(knob, _check_positive)
             check(f"hardware.layers.{name}.{knob}", value)
     lanes, clock = table.get("input_lanes"), table.get("clock_mhz")
     if lanes is not None:
@@ -178,6 +186,11 @@ def _check_engine(where: str, value: object) -> None:
         raise ConfigError(f"{where} must be {' or '.join(ENGINES)}, not {value!r}")
 
 
+def _check_switch(where: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} must be true or false, not {value!r}")
+
+
 def _check_clock(where: str, value: object) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
         raise ConfigError(f"{where} must be a number of MHz above 0, not {value!r}")
@@ -186,3 +199,6 @@ def _check_clock(where: str, value: object) -> None:
 def _check_positive(where: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError(f"{where} must be a positive integer, not {value!r}")
+
+
+_CHECKS = {ENGINE: _check_engine, SPARSE: _check_switch}

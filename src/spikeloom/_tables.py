@@ -155,8 +155,12 @@ def _of_choices(search: Mapping[str, Any]) -> RenderableType:
 
 def _options_text(values: Mapping[str, Any]) -> str:
     """List options, without those that are 1 and the usual engine."""
-    told = {name: value for name, value in values.items() if value not in (1, EVENT)}
-    return ", ".join(f"{name} {value}" for name, value in told.items()) or UNKNOWN
+    told = [
+        name if value is True else f"{name} {value}"
+        for name, value in values.items()
+        if value is True or value not in (1, EVENT)
+    ]
+    return ", ".join(told) or UNKNOWN
 
 
 def of_exploration(found: Exploration) -> RenderableType:
