@@ -81,6 +81,12 @@ def may_pay(kernel: IntArray, *, groups: int, lanes: int) -> bool:
     return bool(_WORTH * words.mean() <= 1)
 
 
+def words_of_rows(kernel: IntArray, *, groups: int, lanes: int) -> IntArray:
+    """How many words of each row hold a weight, `[rows]`."""
+    parts = kernel.reshape(groups, -1, lanes, *kernel.shape[1:]).any(axis=2).sum(axis=1)
+    return np.asarray(np.transpose(parts, (2, 3, 0, 1)).reshape(-1), np.int64)
+
+
 def sparse_rows(kernel: IntArray, *, groups: int, lanes: int, weight_bits: int) -> SparseRows:
     """Lay out a kernel `[out, in / groups, rows, columns]`, inputs in stream order."""
     words = kernel.shape[0] // groups // lanes  # of a group of output channels

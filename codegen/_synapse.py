@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from spikeloom.codegen._facts import map_size
 from spikeloom.codegen._fold import Folding
-from spikeloom.codegen._geometry import (
-    Tables,
-    convolution_axes,
-    covering_axes,
-    dense_kernel,
-    offset_file,
-)
+from spikeloom.codegen._geometry import Tables, offset_file
+from spikeloom.codegen._kernel import Kernel, kernel_of, weights_of
 from spikeloom.codegen._literals import address_bits, memory_file, rows_file, text
-from spikeloom.codegen._sparse import SparseRows, may_pay, sparse_rows
+from spikeloom.codegen._sparse import SparseRows
 from spikeloom.codegen._stream import Stream
 from spikeloom.codegen._views import Instance, Port, Section, SynapseView, Wire
-from spikeloom.codegen._weights import WeightMemories, weight_memories
+from spikeloom.codegen._weights import WeightMemories
 from spikeloom.codegen._wiring import Draft, Wiring
-from spikeloom.ir import Conv2d, Dense, IntArray
+from spikeloom.ir import Conv2d, Dense
 
 # Words that the queue behind the input holds: the input can always wait.
 _INPUT_QUEUE = 32
@@ -30,22 +24,20 @@ class _Layout:
     """A dense or convolution synapse in hardware."""
 
     node: Dense | Conv2d
-    kernel: IntArray  # [out, in / groups, rows, columns], inputs in stream order
-    groups: int
+    kernel: Kernel
     tables: Tables
-    spatial: bool
     folding: Folding
     weights: WeightMemories | SparseRows
 
     @property
     def channels(self) -> int:
         """Input channels per position."""
-        return int(self.kernel.shape[1]) * self.groups
+        return self.kernel.channels
 
     @property
     def words(self) -> int:
         """Words of results that an event reaches at a position."""
-        return int(self.kernel.shape[0]) // self.groups // self.folding.lanes
+        return self.kernel.outputs // self.folding.lanes
 
 
 def synapse_block(wiring: Wiring, node: Dense | Conv2d) -> SynapseView:
@@ -70,62 +62,28 @@ def busy(name: str) -> str:
 
 def _layout(wiring: Wiring, node: Dense | Conv2d) -> _Layout:
     facts = wiring.facts
-    source = facts.sources[node.name][0]
-    shape, pool = facts.shapes[source.name], source.pool
-    groups = node.groups if isinstance(node, Conv2d) else 1
-    outputs = int(node.weight.shape[0]) // groups
-    folding = wiring.folder.engine(node.name, outputs=outputs)
-    wiring.notes += wiring.folder.note(node.name, outputs, folding)
-    flat = isinstance(node, Dense) and (pool == (1, 1) or len(shape) == 1)
-    size = (1, 1) if flat else map_size(shape)
-    if isinstance(node, Conv2d):
-        kernel = node.weight
-        axes = convolution_axes(node, size, pool, map_size(facts.shapes[node.name]))
-    else:
-        kernel = dense_kernel(node, shape, facts.shapes[node.source], flat=flat)
-        axes = covering_axes(size, (1, 1) if flat else pool)
-    words, channels = outputs // folding.lanes, int(kernel.shape[1]) * groups
-    weights = _weights(node, kernel, folding, facts.value_bits(source.name))
+    kernel = kernel_of(facts, node)
+    folding = wiring.folder.engine(node.name, outputs=kernel.outputs)
+    wiring.notes += wiring.folder.note(node.name, kernel.outputs, folding)
+    words = kernel.outputs // folding.lanes
+    value_bits = facts.value_bits(facts.sources[node.name][0].name)
+    weights = weights_of(kernel, folding, value_bits)
     sparse = isinstance(weights, SparseRows)
+    rows = kernel.channels // folding.events.word_step
     return _Layout(
         node=node,
         kernel=kernel,
-        groups=groups,
         tables=Tables(
-            rows=axes[0],
-            columns=axes[1],
-            taps=int(kernel.shape[2] * kernel.shape[3]),
-            row_taps=int(kernel.shape[3]),
-            tap_words=channels if sparse else words * channels // folding.events.word_step,
-            position_words=words * groups,
+            rows=kernel.rows,
+            columns=kernel.columns,
+            taps=int(kernel.weight.shape[2] * kernel.weight.shape[3]),
+            row_taps=int(kernel.weight.shape[3]),
+            tap_words=rows if sparse else rows * words,
+            position_words=words * kernel.groups,
         ),
-        spatial=not flat,
         folding=folding,
         weights=weights,
     )
-
-
-def _weights(
-    node: Dense | Conv2d, kernel: IntArray, folding: Folding, value_bits: int
-) -> WeightMemories | SparseRows:
-    """All words of the weights, or those that hold any: as asked for, or what takes less."""
-    groups = node.groups if isinstance(node, Conv2d) else 1
-    if folding.sparse is None and not may_pay(kernel, groups=groups, lanes=folding.lanes):
-        folding = replace(folding, sparse=False)
-    rows = None
-    if folding.sparse is not False:
-        rows = sparse_rows(kernel, groups=groups, lanes=folding.lanes, weight_bits=node.weight_bits)
-    if rows is not None and folding.sparse:
-        return rows
-    memories = weight_memories(
-        kernel,
-        groups=groups,
-        lanes=folding.lanes,
-        events=folding.events,
-        value_bits=value_bits,
-        weight_bits=node.weight_bits,
-    )
-    return memories if rows is None or not rows.pays(memories.memory_bits) else rows
 
 
 def _result(wiring: Wiring, name: str, lanes: int) -> Stream:
@@ -185,11 +143,11 @@ def busy_wire(name: str) -> Wire:
 
 
 def _rule_section(layout: _Layout) -> Section:
-    if not layout.spatial:
+    if layout.kernel.is_flat:
         return Section.of("Address rule", Spatial=0)
     rule = rule_values(layout.tables, layout.node.name)
     channel_table: dict[str, int | str] = {}
-    if layout.groups > 1:
+    if layout.kernel.groups > 1:
         channel_table = {
             "ChannelTable": 1,
             "ChannelFile": text(f"mem/{layout.node.name}_channels.mem"),
@@ -222,10 +180,10 @@ def _store(wiring: Wiring, layout: _Layout, source: Stream, result: Stream, dept
     wiring.store(name, "events", depth, source.width)
     for _ in range(folding.buffers):
         wiring.store(name, "currents", tables.depth, folding.lanes * result.bits)
-    if layout.spatial:
+    if not layout.kernel.is_flat:
         store_tables(wiring, tables, name)
-    if layout.groups > 1:
-        content = offset_file(layout.channels, layout.groups, layout.words, tables.depth)
+    if layout.kernel.groups > 1:
+        content = offset_file(layout.channels, layout.kernel.groups, layout.words, tables.depth)
         wiring.memories.append((f"mem/{name}_channels.mem", content))
         wiring.store(name, "tables", layout.channels, address_bits(tables.depth))
 
@@ -277,7 +235,7 @@ def _summary(wiring: Wiring, layout: _Layout, result: Stream) -> tuple[str, ...]
     count = f"{layout.words}"
     if isinstance(layout.weights, SparseRows):
         count = f"as many as words are stored, 1 to {layout.words},"
-    visits = f"{count} per tap of" if layout.spatial else f"{count} for"
+    visits = f"{count} per tap of" if not layout.kernel.is_flat else f"{count} for"
     static = facts.is_static(source.name)
     what = "a field" if layout.folding.events.field_values else "a set bit"
     event = f"{what} of the input, once per inference" if static else "an event"

@@ -28,8 +28,9 @@ class LayerEstimate:
     """One layer; means of an inference.
 
     `busy` are the clock cycles in which an engine of the layer works.  `additions` are those
-    that the hardware makes: of a weight for every event and output, of a field's sum with event
-    fields, and of all weights but 0 in every time step where a synapse is in logic.
+    that the hardware makes: of a weight for every event and output (with sparse weights only of
+    words that hold any), of a field's sum with event fields, and of all weights but 0 in every
+    time step where a synapse is in logic.
     """
 
     name: str
@@ -223,15 +224,16 @@ def _additions(design: Design, load: Load, facts: Facts, name: str) -> float:
         name,
         load,
         in_logic=views[name].engine == UNROLLED,
-        field_values=_field_values(design, name),
+        field_values=_parameter(design, name, "FieldValues"),
+        sparse_lanes=views[name].lanes if _parameter(design, name, "SparseRows") else 0,
     )
 
 
-def _field_values(design: Design, name: str) -> int:
-    """How many values an event of a synapse is a field of, 0 for set bits."""
+def _parameter(design: Design, name: str, parameter: str) -> int:
+    """A parameter of a synapse, 0 where it has none of that name."""
     for block in design.blocks:
         for instance in block.instances:
             if instance.name == f"u_{name}":
                 found = {p.name: p.value for s in instance.sections for p in s.parameters}
-                return int(found.get("FieldValues", 0))
+                return int(found.get(parameter, 0))
     return 0

@@ -10,7 +10,9 @@ import numpy as np
 
 from spikeloom.codegen._events import Events
 from spikeloom.codegen._facts import Engine, Facts
-from spikeloom.ir import Dense, IntArray, Product, fan_out, pools_before
+from spikeloom.codegen._kernel import kernel_of
+from spikeloom.codegen._sparse import words_of_rows
+from spikeloom.ir import Conv2d, Dense, IntArray, Product, fan_out, pools_before
 
 _WORD = 16  # values of a word, most of the time
 
@@ -52,6 +54,11 @@ class Load:
         in_bank = words.sum(axis=-2)
         taken = -(-in_bank // (events.ports // events.banks))
         return np.asarray(taken.max(axis=-1).sum(axis=-1))
+
+    def weighted(self, cost: IntArray) -> IntArray:
+        """Add `cost` up over the events `[inferences, frames]`; it has a number for each value."""
+        found = self.events()
+        return np.asarray((found.reshape(*found.shape[:2], -1) * cost).sum(axis=-1))
 
     def words(self, lanes: int) -> IntArray:
         """Words that are not silent `[inferences, frames, positions]`, bit plane by bit plane."""
@@ -101,15 +108,28 @@ def _in_stream_order(values: IntArray, channels: int) -> IntArray:
 
 
 def additions_of(
-    facts: Facts, name: str, load: Load, *, in_logic: bool, field_values: int
+    facts: Facts,
+    name: str,
+    load: Load,
+    *,
+    in_logic: bool,
+    field_values: int,
+    sparse_lanes: int = 0,
 ) -> float:
     """Return the mean additions of weights of a synapse or product in an inference.
 
-    In logic every weight but 0 is added in every frame, for each bit of its input.
+    In logic every weight but 0 is added in every frame, for each bit of its input.  Words of so
+    many `sparse_lanes` that hold no weight are not added.
     """
+    node, source = facts.nodes[name], facts.sources[name][0]
+    if sparse_lanes:
+        assert isinstance(node, Dense | Conv2d)
+        kernel = kernel_of(facts, node)
+        words = words_of_rows(kernel.weight, groups=kernel.groups, lanes=sparse_lanes)
+        added = load.weighted(kernel.reached(words)) * sparse_lanes
+        return float(added.sum() / len(added))
     if not in_logic:
         return load.additions(field_values)
-    node, source = facts.nodes[name], facts.sources[name][0]
     assert isinstance(node, Dense)
     count = int(np.count_nonzero(node.weight)) * math.prod(source.pool)
     return float(count * load.bits * load.values.shape[1])

@@ -16,9 +16,12 @@ import numpy as np
 from spikeloom.codegen._estimate import Load, additions_of, load_of
 from spikeloom.codegen._events import Events
 from spikeloom.codegen._facts import Facts
+from spikeloom.codegen._fold import Folding
+from spikeloom.codegen._kernel import kernel_of, weights_of
 from spikeloom.codegen._options import UNROLLED, LayerOptions, divisors
 from spikeloom.codegen._search._parts import Part, Role, is_channelwise
-from spikeloom.ir import IntArray, Product
+from spikeloom.codegen._sparse import SparseRows
+from spikeloom.ir import Conv2d, Dense, IntArray, Product
 
 _STREAM = 16  # values per beat that an engine sends by itself, at most
 _PAUSE = 10  # clocks between time steps without a second buffer
@@ -39,6 +42,7 @@ class Work:
     facts: Facts
     loads: Mapping[str, Load]
     _visits: dict[tuple[str, Events, int], IntArray] = field(default_factory=dict)
+    _rows: dict[tuple[str, int, bool | None], IntArray | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, facts: Facts, parts: tuple[Part, ...], signals: Mapping[str, IntArray]) -> Work:
@@ -61,12 +65,16 @@ class Work:
         """Mean additions of weights in an inference."""
         if part.role is not Role.ENGINE:
             return 0.0
+        in_logic = options.engine == UNROLLED
+        lanes = options.lanes or _stream_lanes(self.facts, part.node)
+        sparse = not in_logic and self._row_clocks(part.node, options) is not None
         return additions_of(
             self.facts,
             part.node,
             self.loads[part.node],
-            in_logic=options.engine == UNROLLED,
+            in_logic=in_logic,
             field_values=options.event_field or 0,
+            sparse_lanes=lanes if sparse else 0,
         )
 
     def all_cycles(
@@ -110,18 +118,37 @@ class Work:
         lanes = options.lanes or _stream_lanes(self.facts, name)
         load = self.loads[name]
         node = self.facts.nodes[name]
-        if is_channelwise(self.facts, name):
+        row_clocks = self._row_clocks(name, options)
+        if row_clocks is not None:
+            taken = row_clocks
+        elif is_channelwise(self.facts, name):
             taken = (load.words(lanes) * load.reach).sum(axis=-1)
         else:
-            events = Events(
-                ports=options.event_ports or 1,
-                banks=options.weight_banks or options.event_ports or 1,
-                field_values=options.event_field or 0,
-            )
-            taken = self._weighted(name, events, word) // lanes
+            taken = self._weighted(name, _events(options), word) // lanes
         if isinstance(node, Product):  # its weights arrive in every time step
             taken = taken + math.prod(self.facts.shapes[node.weights]) // lanes
         return np.asarray(taken)
+
+    def _row_clocks(self, name: str, options: LayerOptions) -> IntArray | None:
+        """Clocks `[inferences, frames]` of the loop over sparse weights; None if they are not."""
+        node, events = self.facts.nodes[name], _events(options)
+        mixes = isinstance(node, Dense | Conv2d) and not is_channelwise(self.facts, name)
+        if not mixes or not events.is_single or options.sparse is False:
+            return None
+        lanes = options.lanes or _stream_lanes(self.facts, name)
+        key = (name, lanes, options.sparse)
+        if key not in self._rows:
+            assert isinstance(node, Dense | Conv2d)
+            kernel = kernel_of(self.facts, node)
+            folding = Folding(lanes=lanes, events=events, out_lanes=lanes, sparse=options.sparse)
+            bits = self.facts.value_bits(self.facts.sources[name][0].name)
+            weights = weights_of(kernel, folding, bits)
+            self._rows[key] = (
+                self.loads[name].weighted(kernel.reached(np.maximum(1, weights.counts)))
+                if isinstance(weights, SparseRows)
+                else None
+            )
+        return self._rows[key]
 
     def _weighted(self, name: str, events: Events, word: int) -> IntArray:
         """Weights `[inferences, frames]` that one event at a time adds."""
@@ -131,6 +158,14 @@ class Work:
             found = (load.beats(events, word) * load.reach).sum(axis=-1)
             self._visits[key] = np.asarray(found)
         return self._visits[key]
+
+
+def _events(options: LayerOptions) -> Events:
+    return Events(
+        ports=options.event_ports or 1,
+        banks=options.weight_banks or options.event_ports or 1,
+        field_values=options.event_field or 0,
+    )
 
 
 def _stream_lanes(facts: Facts, name: str) -> int:
