@@ -139,7 +139,7 @@ module spikeloom_sparse_rows #(
       always @(posedge clk_i) begin
         if (load) begin
           left_q <= row_count;
-          finished_q <= !row_visit_q || (row_count <= 1);
+          finished_q <= !row_visit_q || (row_count[CountBits-1:1] == 0);
         end else if (issue) begin
           left_q <= left_q - 1'b1;
           finished_q <= (left_q == 2);

@@ -36,7 +36,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "visits_the_end", _ROWS, "sparse_9_5_30",
-        "finished_q <= !row_visit_q || (row_count <= 1);", "finished_q <= (row_count <= 1);",
+        "finished_q <= !row_visit_q || (row_count[CountBits-1:1] == 0);",
+        "finished_q <= (row_count[CountBits-1:1] == 0);",
         slow=True,
     ),
     Mutation(
