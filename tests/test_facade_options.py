@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from spikeloom._options import check_layers, merge_options, options_of_run, parse_options
+from spikeloom._tables import _options_text
 from spikeloom.codegen import BuildOptions, LayerOptions
 from spikeloom.ir import ConfigError, Graph
 
@@ -215,3 +216,15 @@ def test_folder_without_configuration_pins_nothing(tmp_path: Path) -> None:
 def test_wrong_hardware_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         options_of_run(write_config(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"engine": "event", "lanes": 8, "event_ports": 1, "sparse": True}, "lanes 8, sparse"),
+        ({"lanes": 8, "sparse": False}, "lanes 8, sparse False"),
+        ({"lanes": 1}, "-"),
+    ],
+)
+def test_options_are_shown_without_what_is_usual(values: dict[str, object], text: str) -> None:
+    assert _options_text(values) == text
