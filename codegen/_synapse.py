@@ -69,6 +69,8 @@ def _layout(wiring: Wiring, node: Dense | Conv2d) -> _Layout:
     value_bits = facts.value_bits(facts.sources[node.name][0].name)
     weights = weights_of(kernel, folding, value_bits)
     sparse = isinstance(weights, SparseRows)
+    if folding.sparse is None and isinstance(weights, SparseRows):
+        wiring.notes.append(_sparse_note(facts.layers[node.name], weights))
     rows = kernel.channels // folding.events.word_step
     return _Layout(
         node=node,
@@ -83,6 +85,14 @@ def _layout(wiring: Wiring, node: Dense | Conv2d) -> _Layout:
         ),
         folding=folding,
         weights=weights,
+    )
+
+
+def _sparse_note(layer: str, rows: SparseRows) -> str:
+    """Say that words are left out where nobody has asked for it."""
+    return (
+        f"layer {layer!r} leaves out words of weights that are all 0: {rows.depth:,} of "
+        f"{rows.all_words:,} are stored (--sparse {layer}=off stores all of them)"
     )
 
 

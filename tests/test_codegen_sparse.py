@@ -170,6 +170,8 @@ def test_sparse_where_it_pays_or_is_asked_for(
 ) -> None:
     design = folded(graph_of(dense(kept)), sparse=wanted)
     assert is_sparse(design) == found
+    said = [note for note in design.notes if "leaves out words" in note]
+    assert len(said) == (found and wanted is None), "only what nobody asked for is told"
     view = view_of(design)
     assert view.words == 512
     present = int((dense(kept).weight.reshape(8, 4, 64) != 0).any(axis=1).sum())
