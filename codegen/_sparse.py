@@ -77,8 +77,12 @@ class SparseRows:
 
 def may_pay(kernel: IntArray, *, groups: int, lanes: int) -> bool:
     """Whether so few words hold a weight that it is worth looking closer."""
-    words = kernel.reshape(groups, -1, lanes, *kernel.shape[1:]).any(axis=2)
-    return bool(_WORTH * words.mean() <= 1)
+    return _WORTH * share_of_words(kernel, groups=groups, lanes=lanes) <= 1
+
+
+def share_of_words(kernel: IntArray, *, groups: int, lanes: int) -> float:
+    """The share of the words of `lanes` weights that hold any; `kernel` is `[out, ...]`."""
+    return float(kernel.reshape(groups, -1, lanes, *kernel.shape[1:]).any(axis=2).mean())
 
 
 def words_of_rows(kernel: IntArray, *, groups: int, lanes: int) -> IntArray:

@@ -161,6 +161,28 @@ def test_candidates_keep_what_is_pinned(pinned: bool) -> None:
     assert (ports == {(1, None)}) == pinned
 
 
+@pytest.mark.parametrize(("kept", "tried"), [(0.1, True), (0.6, True), (1.0, False)])
+def test_candidates_are_sparse_where_words_are_without_a_weight(kept: float, tried: bool) -> None:
+    graph = network(kept, padding=(1, 1))
+    found = candidates_of(facts_of(graph), part_of(graph))
+    asked = [options for options in found if options.sparse]
+    assert bool(asked) == tried
+    assert all(options.event_ports == 1 and not options.event_field for options in asked)
+    assert all(options.sparse is not False for options in found)
+
+
+@pytest.mark.parametrize(("kept", "sparse"), [(0.6, True), (1.0, None)])
+def test_a_search_takes_sparse_weights_where_they_are_faster(
+    kept: float, sparse: bool | None
+) -> None:
+    """Too many words hold a weight for the automatic choice; time is all that counts here."""
+    graph = network(kept, padding=(1, 1))
+    only = LayerOptions(lanes=LANES, event_ports=1, engine="event")
+    found = _searched(graph, BuildOptions(layers={"hidden": only}), Goal.THROUGHPUT)["hidden"]
+    assert (found.lanes, found.event_ports, found.event_field) == (LANES, 1, None)
+    assert found.sparse is sparse
+
+
 def _searched(graph: Graph, pinned: BuildOptions, goal: Goal) -> Mapping[str, LayerOptions]:
     signals = random_signals(graph, 0.3, inferences=4, seed=5)
     estimator = DesignEstimator.of(graph, signals, family="ecp5", clock_mhz=100.0)

@@ -13,6 +13,7 @@ from spikeloom.codegen._facts import Facts
 from spikeloom.codegen._fold import Folder
 from spikeloom.codegen._options import EVENT, UNROLLED, BuildOptions, LayerOptions, divisors
 from spikeloom.codegen._search._parts import Part, Role, merged, outputs_of
+from spikeloom.codegen._sparse import share_of_words
 from spikeloom.ir import BuildError, Conv2d, Dense, Product
 
 MOST_BEAT_BITS = 256  # of the input stream, where nobody asks for more
@@ -23,6 +24,7 @@ _FIELDS = (None, 2, 3, 4, 5, 7, 8)
 _MOST_FIELD_NUMBERS = 1 << 19  # in the weight memories of a synapse with fields
 MOST_LOGIC = 32_000  # bits of inputs that count in what is tried in logic: it takes seconds
 _NO_LOGIC = 1 << 62
+_MOST_SPARSE = 0.8  # of the words hold a weight: more are not worth their tables
 _BLOCK = 4096  # weights in a block RAM, roughly
 
 
@@ -66,7 +68,10 @@ def _engine(facts: Facts, part: Part, most_logic: int) -> Iterator[LayerOptions]
     if part.pinned.engine != UNROLLED:
         several = itertools.product(_events(facts, part), _buffers(facts, part), lanes)
         for events, buffers, wide in several:
-            yield replace(events, lanes=wide, current_buffers=buffers)
+            folded = replace(events, lanes=wide, current_buffers=buffers)
+            yield folded
+            if _may_be_sparse(facts, part, folded):
+                yield replace(folded, sparse=True)
     if part.pinned.engine == UNROLLED or (
         part.pinned.engine is None and logic_bits(facts, part.node) <= most_logic
     ):
@@ -90,6 +95,19 @@ def _is_legal(facts: Facts, name: str, options: LayerOptions) -> bool:
         return False
     values = options.event_field or 0
     return field_numbers(facts, name, values) <= _MOST_FIELD_NUMBERS
+
+
+def _may_be_sparse(facts: Facts, part: Part, options: LayerOptions) -> bool:
+    """Whether so many words are without a weight that leaving them out is worth a try."""
+    node = facts.nodes[part.node]
+    is_single = options.event_ports in (None, 1) and not options.event_field
+    if options.sparse is not None or not is_single or not isinstance(node, Dense | Conv2d):
+        return False
+    if facts.is_channelwise(part.node):
+        return False
+    groups = node.groups if isinstance(node, Conv2d) else 1
+    share = share_of_words(node.weight, groups=groups, lanes=options.lanes or 1)
+    return share <= _MOST_SPARSE
 
 
 def field_numbers(facts: Facts, name: str, values: int) -> int:

@@ -17,6 +17,7 @@ _CHOICES = (
     ("event_ports", "weight_banks"),
     ("event_field",),
     ("current_buffers",),
+    ("sparse",),
     ("lanes",),
     ("neuron_lanes",),
 )
