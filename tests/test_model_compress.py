@@ -366,6 +366,21 @@ def test_budgets_are_seen_to_after_every_epoch() -> None:
     assert pruning.count - pruning.removed == 40
 
 
+def test_a_budget_that_gets_out_of_reach_is_an_error() -> None:
+    """It was in reach when compression began; what is returned never exceeds a budget."""
+    network, rest = network_of((12,), 1), [0.0]
+
+    def weights(layers: Mapping[str, LayerWeights]) -> float:
+        return rest[0] + sum(int(layer.kept.sum()) for layer in layers.values())
+
+    pruning = Pruning(words_of(network, 1, ()), [Budget(Resource("weights", "", weights), 60.0)])
+    pruning.check_reachable()
+    solver = Minimax(pruning, 1)
+    rest[0] = 100.0
+    with pytest.raises(ResourceError, match=r"weights cannot be brought down to 60: .* it is 102;"):
+        solver.step(0.01, 1.0)
+
+
 def test_own_resource_and_several_budgets(run: Path, tmp_path: Path) -> None:
     """The inputs that are read at all, as a user might count them."""
 

@@ -108,7 +108,34 @@ class Pruning:
             ResourceError: With the smallest value that can be reached, and what binds.
         """
         order = self.order([layer.squares() for layer in self.layers])
-        for budget, least in zip(self.budgets, self.smallest(order), strict=True):
+        self._check(self.smallest(order))
+
+    def fewest(self, order: Tensor) -> int:
+        """How many words of an order have to go, at least, so that all budgets are kept.
+
+        Raises:
+            ResourceError: If even the last words do not keep them.
+        """
+        low, high = 0, self.most
+        while low < high:
+            middle = (low + high) // 2
+            if self._keeps(order, middle):
+                high = middle
+            else:
+                low = middle + 1
+        while not self._keeps(order, low):  # a resource may become more where weights go
+            if low == self.most:
+                self._check(self.smallest(order))
+            low += 1
+        return low
+
+    def keeps_budgets(self) -> bool:
+        """Whether the network as it is takes no more than it may."""
+        pairs = zip(self.use(), self.budgets, strict=True)
+        return all(use <= budget.limit for use, budget in pairs)
+
+    def _check(self, smallest: Sequence[float]) -> None:
+        for budget, least in zip(self.budgets, smallest, strict=True):
             if least > budget.limit:
                 name, unit = budget.resource.name, budget.resource.unit
                 raise ResourceError(
@@ -117,24 +144,6 @@ class Pruning:
                     f"{len(self.layers)} layer(s) it is {_amount(least, unit)}; "
                     "raise the budget, or make the network smaller"
                 )
-
-    def fewest(self, order: Tensor) -> int:
-        """How many words of an order have to go, at least, so that all budgets are kept."""
-        low, high = 0, self.most
-        while low < high:
-            middle = (low + high) // 2
-            if self._keeps(order, middle):
-                high = middle
-            else:
-                low = middle + 1
-        while not self._keeps(order, low) and low < self.most:  # of a resource that jumps
-            low += 1
-        return low
-
-    def keeps_budgets(self) -> bool:
-        """Whether the network as it is takes no more than it may."""
-        pairs = zip(self.use(), self.budgets, strict=True)
-        return all(use <= budget.limit for use, budget in pairs)
 
     def _keeps(self, order: Tensor, removed: int) -> bool:
         pairs = zip(self.use(order[:removed]), self.budgets, strict=True)
