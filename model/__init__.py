@@ -14,7 +14,16 @@ from spikeloom.model._architectures import (
     SpikingResformerConfig,
 )
 from spikeloom.model._build import make_neuron
+from spikeloom.model._compress import (
+    Budget,
+    LayerWeights,
+    Resource,
+    compress,
+    connectivity,
+    weight_bits,
+)
 from spikeloom.model._config import (
+    CompressConfig,
     Config,
     DataConfig,
     HardwareConfig,
@@ -70,7 +79,9 @@ __all__ = [
     "SURROGATES",
     "AddLayer",
     "Architecture",
+    "Budget",
     "CellNetworkConfig",
+    "CompressConfig",
     "ConcatLayer",
     "Config",
     "ConvLayer",
@@ -85,6 +96,7 @@ __all__ = [
     "LayerConfig",
     "LayerCount",
     "LayerHardware",
+    "LayerWeights",
     "MaxPoolLayer",
     "MixLayer",
     "MixSynapse",
@@ -95,6 +107,7 @@ __all__ = [
     "PoolLayer",
     "ProductLayer",
     "ReadoutConfig",
+    "Resource",
     "RoundedChannelWeightQuant",
     "RoundedWeightQuant",
     "SkipBlockConfig",
@@ -111,6 +124,8 @@ __all__ = [
     "as_surrogate",
     "atan",
     "check_config",
+    "compress",
+    "connectivity",
     "count",
     "dump_config",
     "expand",
@@ -130,4 +145,5 @@ __all__ = [
     "train",
     "triangular",
     "verify_export",
+    "weight_bits",
 ]

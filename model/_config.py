@@ -103,6 +103,36 @@ class HardwareConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompressConfig:
+    """How `spikeloom compress` takes weights away; training does not look at it.
+
+    Attributes:
+        method: "minimax", or a baseline: "magnitude" takes the smallest away at once, "gradual"
+            step by step, and what is gone stays gone.
+        course: Whether its budgets fall "gradual"ly to their limits, or are there "direct"ly.
+        scope: Whether "minimax" counts weights of the whole "network", or of each "layer".
+        epochs: Epochs in all.
+        share: Part of them in which weights go; in the others the rest is trained on.
+        learning_rate: Peak of the cosine.
+        lanes: Neighbouring outputs whose weights of an input go or stay together; 1: any weight.
+        keep: Names of layers that keep all their weights.
+        connectivity: Budget: share of the weights (or words of `lanes` weights) that are left.
+        weight_bits: Budget: bits of the weights that are left.
+    """
+
+    method: Literal["minimax", "magnitude", "gradual"] = "minimax"
+    course: Literal["gradual", "direct"] = "gradual"
+    scope: Literal["network", "layer"] = "network"
+    epochs: Annotated[int, Between(2, 10000)] = 20
+    share: Annotated[float, Between(0.05, 0.95)] = 0.6
+    learning_rate: Annotated[float, Between(1e-7, 10.0)] = 3e-3
+    lanes: Annotated[int, Between(1, 65536)] = 1
+    keep: tuple[str, ...] = ()
+    connectivity: Annotated[float, Between(0.0, 1.0)] | None = None
+    weight_bits: Annotated[int, Between(0, 2**53)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A whole configuration file."""
 
@@ -112,6 +142,7 @@ class Config:
     network: NetworkConfig
     readout: ReadoutConfig = field(default_factory=ReadoutConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    compress: CompressConfig = field(default_factory=CompressConfig)
     hardware: HardwareConfig = field(default_factory=HardwareConfig)
 
 

@@ -21,10 +21,8 @@ from brevitas.proxy import (  # type: ignore[import-untyped]  # has no stubs
 from torch import Tensor, nn
 
 from spikeloom.model._autograd import apply
+from spikeloom.model._step_size import STEPS, step_of_kept
 
-# Step of the best uniform quantiser of a normal distribution, in standard
-# deviations, for 2**bits - 1 levels (narrow range), bits 2 to 8.
-STEPS = {2: 1.224, 3: 0.651, 4: 0.3534, 5: 0.194, 6: 0.1056, 7: 0.0573, 8: 0.0309}
 # No lattice is finer: currents are about 1, and sums of aligned ones have to fit float32.
 FINEST_UNIT = 2.0**-12
 LONGEST_ROW = 8.0
@@ -55,7 +53,8 @@ class RoundedWeights(nn.Module):
 
     The scale is the root mean square of the weights times `step`, by default the one
     that suits a normal distribution, per output channel or for the whole tensor.
-    Weights of less than half a step are zero.
+    Weights of less than half a step are zero.  Weights that are 0 count as pruned: the scale
+    is that of the others (see `step_of_kept`).
     """
 
     bits: Tensor
@@ -85,8 +84,22 @@ class RoundedWeights(nn.Module):
         dims = list(range(1, weight.dim())) if self._per_channel else None
         norm = torch.linalg.vector_norm(weight, dim=dims, keepdim=self._per_channel)
         count = weight[0].numel() if self._per_channel else weight.numel()
-        scale: Tensor = norm * (self._step / math.sqrt(count))
+        kept = torch.count_nonzero(weight, dim=dims)
+        if bool((kept == count).all()):
+            scale: Tensor = norm * (self._step / math.sqrt(count))
+        else:
+            scale = norm * self._steps_of(kept, count).view_as(norm)
+            scale = scale.where(scale > 0, scale.max())  # a channel without weights: any will do
         return scale.clamp_min(1e-10)
+
+    def _steps_of(self, kept: Tensor, count: int) -> Tensor:
+        """Steps in units of the norm, of tensors or channels of which so many weights are left."""
+        bits = int(self.bits)
+        steps = [
+            self._step * step_of_kept(bits, n / count) / math.sqrt(max(1, n))
+            for n in kept.flatten().tolist()
+        ]
+        return torch.tensor(steps, dtype=self.bits.dtype, device=kept.device)
 
 
 class LatticeWeights(RoundedWeights):

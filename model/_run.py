@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from spikeloom.ir import (
 from spikeloom.model._config import Config, dump_config, parse_config
 from spikeloom.model._data import Images
 from spikeloom.model._network import Network
+from spikeloom.model._synapse import MASK, Synapse
 
 # What torch and its users may raise for a file that is not, or no longer, one of its own.
 DAMAGES = (
@@ -60,7 +61,11 @@ def reading(file: Path) -> Iterator[None]:
 
 
 def load_weights(network: Network, state: dict[str, Any]) -> None:
-    """Load the state of a network; a ValueError if that is one of other parts."""
+    """Load the state of a network, masks included; a ValueError if that is one of other parts."""
+    for name, mask in state.items():
+        if name.endswith(f".{MASK}"):
+            synapse = network.get_submodule(name.removesuffix(f".{MASK}"))
+            cast("Synapse", synapse).prune(mask)
     others = sorted(set(network.state_dict()) ^ set(state))
     if others:
         raise ValueError(

@@ -10,10 +10,35 @@ import torch.nn.functional as F  # noqa: N812  # its usual name
 from torch import Tensor, nn
 
 from spikeloom.ir import GraphError, IntArray, MixAxis, Shape
+from spikeloom.model._autograd import apply
 from spikeloom.model._quantiser import RoundedWeightQuant, RoundedWeights
 from spikeloom.model._ste import round_ste
 
 EXACT_LIMIT = 1 << 24  # float32 holds every integer up to here
+MASK = "mask"  # the end of a mask's name in the state of a network
+
+
+class _Keep(torch.autograd.Function):
+    """Weights times their mask, whose gradient reaches pruned ones too where they may come back."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401  # torch types its contexts as Any
+        weight: Tensor,
+        mask: Tensor,
+        regrows: bool,
+    ) -> Tensor:
+        ctx.regrows = regrows
+        ctx.save_for_backward(mask)
+        return weight * mask
+
+    @staticmethod
+    def backward(
+        ctx: Any,  # noqa: ANN401  # torch types its contexts as Any
+        *grads: Tensor,
+    ) -> tuple[Tensor, None, None]:
+        (mask,) = ctx.saved_tensors
+        return grads[0] if ctx.regrows else grads[0] * mask, None, None
 
 
 class Synapse(nn.Module):
@@ -47,6 +72,9 @@ class Synapse(nn.Module):
         self.input_max = input_max
         self.input_steps = input_steps or input_max
         self.lattice = lattice
+        self.regrows = False
+        self.register_buffer(MASK, None)
+        self.mask: Tensor | None
         # Where even the largest weights stay exact, no forward pass has to check.
         largest = (2 ** (weight_bits - 1) - 1) * input_max * self.weight[0].numel()
         self._must_check = largest >= EXACT_LIMIT
@@ -55,6 +83,23 @@ class Synapse(nn.Module):
     def weight(self) -> Tensor:
         """The float weights being trained, output channels first."""
         return cast("Tensor", self.layer.weight)
+
+    def prune(self, mask: Tensor | None, *, regrows: bool = False) -> None:
+        """Compute with the weights where `mask` is 1, and with 0 elsewhere; None: with all.
+
+        Args:
+            mask: 0 or 1 for every weight, of its dtype and shape.
+            regrows: Whether the gradient reaches pruned weights, as if they were there.
+        """
+        self.register_buffer(MASK, mask)
+        self.regrows = regrows
+
+    @property
+    def pruned_weight(self) -> Tensor:
+        """The float weights to compute with: 0 where they are pruned."""
+        if self.mask is None:
+            return self.weight
+        return apply(_Keep, self.weight, self.mask, self.regrows)
 
     def codes(self) -> tuple[Tensor, Tensor]:
         """The weights to compute with, and the unit of their currents.
@@ -65,7 +110,7 @@ class Synapse(nn.Module):
         per channel.
         """
         if not self.lattice:
-            return self.weight, torch.tensor(1.0 / self.input_steps, dtype=self.weight.dtype)
+            return self.pruned_weight, torch.tensor(1.0 / self.input_steps, dtype=self.weight.dtype)
         codes, scale = self._quantised()
         if self._must_check and not self.training:
             self._check_exact(codes)
@@ -74,9 +119,9 @@ class Synapse(nn.Module):
     def scaled(self, factor: Tensor | None) -> Tensor:
         """The float weights times a factor per output, for inputs in their real values."""
         if factor is None:
-            return self.weight / self.input_steps
+            return self.pruned_weight / self.input_steps
         shape = (-1, *(1,) * (self.weight.dim() - 1))
-        return self.weight * (factor / self.input_steps).view(shape)
+        return self.pruned_weight * (factor / self.input_steps).view(shape)
 
     def shared_codes(self, factor: Tensor | None) -> tuple[Tensor, float]:
         """As `codes` for `scaled` weights, whose unit is a power of two for all outputs.
@@ -102,7 +147,7 @@ class Synapse(nn.Module):
     def integer_weight(self, weight: Tensor | None = None) -> IntArray:
         """The codes of the weights (or of `scaled` ones) as Brevitas states them, int64."""
         layer = cast("Any", self.layer)
-        quantised = layer.quant_weight() if weight is None else layer.weight_quant(weight)
+        quantised = layer.weight_quant(self.pruned_weight if weight is None else weight)
         codes: IntArray = quantised.int().detach().cpu().numpy().astype("int64")
         return codes
 
@@ -122,8 +167,8 @@ class Synapse(nn.Module):
         layer = cast("Any", self.layer)
         quantiser = layer.weight_quant.tensor_quant
         if isinstance(quantiser, RoundedWeights):
-            return quantiser.codes(self.weight)
-        quantised = layer.quant_weight()  # any other Brevitas quantiser
+            return quantiser.codes(self.pruned_weight)
+        quantised = layer.weight_quant(self.pruned_weight)  # any other Brevitas quantiser
         scale = quantised.scale.detach()
         return round_ste(quantised.value / scale), scale
 

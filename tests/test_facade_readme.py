@@ -28,7 +28,8 @@ def test_boards_of_the_readme_are_the_supported_ones(readme: str) -> None:
 
 def test_commands_of_the_readme_exist(readme: str) -> None:
     commands = set(re.findall(r"^spikeloom (\w+)", readme, re.MULTILINE))
-    assert commands == {"train", "build", "explore", "verify", "synth", "report", "boards"}
+    steps = {"train", "compress", "build", "explore", "verify", "synth", "report", "boards"}
+    assert commands == steps
     shown = {name: CliRunner().invoke(app, [name, "--help"]).stdout for name in commands}
     plain = {name: re.sub(r"\x1b\[[0-9;]*m", "", text) for name, text in shown.items()}
     assert all("--json" in text for text in plain.values())

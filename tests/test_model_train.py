@@ -133,7 +133,7 @@ def test_finished_run_is_not_trained_again(run: Path) -> None:
 
 def test_other_configuration_is_not_resumed(run: Path) -> None:
     other = replace(CONFIG, seed=3)
-    with pytest.raises(ConfigError, match=r"has another configuration; train into another folder"):
+    with pytest.raises(ConfigError, match=r"has another configuration; choose another folder"):
         train(other, run=run, resume=True)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spikeloom._report import Report
     from spikeloom.boards import Board, Fit, SynthResult
     from spikeloom.codegen import BuildOptions, Goal, Limits, Manifest
+    from spikeloom.model import Budget
     from spikeloom.sim import BenchResult, VerifyResult
 
 StrPath = str | os.PathLike[str]
@@ -55,6 +56,50 @@ def train(
     run = _path(out) or Path("runs") / settings.name
     shown = progress or NullProgress()
     return train_model(settings, run=run, data_dir=_path(data_dir), resume=resume, progress=shown)
+
+
+def compress(
+    source: StrPath,
+    *,
+    out: StrPath | None = None,
+    data_dir: StrPath | None = None,
+    budgets: Sequence[Budget] = (),
+    resume: bool = True,
+    plot: StrPath | None = None,
+    progress: Progress | None = None,
+    **options: object,
+) -> Path:
+    """Take weights of a trained network away until it keeps its budgets, and train the rest on.
+
+    Args:
+        source: A run folder, or the configuration file (TOML) of a run, which is trained first
+            if it is not yet.
+        out: The run folder of the result; that of the run with `_compressed` behind by default.
+        data_dir: Where the files of the data set are, if they are not built in.
+        budgets: Budgets of any resource, beside those of `options`.
+        resume: Go on from an unfinished checkpoint of the same compression.
+        plot: An SVG file to draw the course of the compression in.
+        progress: What shows how far it is.
+        **options: Fields of `spikeloom.model.CompressConfig`, over those of the [compress] table
+            of the run; None counts as not given.
+
+    Raises:
+        ConfigError: If an option is unknown or wrong, or nothing is limited.
+        ResourceError: If a budget cannot be reached; the message says how far one comes.
+        DataError: If the run or a data file is missing or damaged.
+    """
+    from spikeloom._compress import compress_run
+
+    return compress_run(
+        Path(source),
+        _path(out),
+        data_dir=_path(data_dir),
+        budgets=budgets,
+        resume=resume,
+        plot=_path(plot),
+        progress=progress or NullProgress(),
+        options={name: value for name, value in options.items() if value is not None},
+    )
 
 
 def build(

@@ -1,4 +1,4 @@
-"""The command line: `spikeloom train | explore | build | verify | synth | report | boards`.
+"""The command line: `spikeloom train | compress | explore | build | verify | synth | report ...`.
 
 Exit codes: 0 all well, 1 a check failed (hardware and reference differ), 2 the
 user can mend it (the message says how), 130 interrupted.  With `--json`
@@ -147,6 +147,70 @@ def train(
         run = _api.train(config, out=out, data_dir=data_dir, resume=resume, progress=progress)
         metrics = _api.read_metrics(run)
     _print(as_json, {"run": str(run), **metrics}, _tables.of_training(run, metrics))
+
+
+@app.command()
+def compress(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|CONFIG.toml", help="A trained run, or what to train.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder.", show_default="RUN_compressed")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="SPIKELOOM_DATA", help="Folder of the data set's idx files."),
+    ] = None,
+    connectivity: Annotated[
+        float | None, typer.Option(help="Budget: share of the weights (or words) that are left.")
+    ] = None,
+    weight_bits: Annotated[
+        int | None, typer.Option(help="Budget: bits of the weights that are left.")
+    ] = None,
+    lanes: Annotated[
+        int | None,
+        typer.Option(help="Outputs whose weights of an input go together: a lane word."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER", help="Layer that keeps its weights; may be repeated."),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(metavar="minimax|gradual|magnitude", help="How weights are chosen."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs in all.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak of the cosine.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="SVG file to draw the course in.")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume/--restart", help="Go on from a checkpoint, or start afresh."),
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Take weights away until a budget is kept, and train the others on.
+
+    What is not given is as in the [compress] table of the run's configuration.
+    """
+    kept = "the last checkpoint is kept; run the same command again to go on from it"
+    with _session(kept) as progress:
+        run = _api.compress(
+            source,
+            out=out,
+            data_dir=data_dir,
+            resume=resume,
+            plot=plot,
+            progress=progress,
+            connectivity=connectivity,
+            weight_bits=weight_bits,
+            lanes=lanes,
+            keep=tuple(keep) if keep else None,
+            method=method,
+            epochs=epochs,
+            learning_rate=learning_rate,
+        )
+        metrics = _api.read_metrics(run)
+    _print(as_json, {"run": str(run), **metrics}, _tables.of_compression(run, metrics))
 
 
 @app.command()

@@ -53,6 +53,24 @@ def of_training(run: Path, metrics: Mapping[str, Any]) -> RenderableType:
     return _pairs(f"Trained: {run}", rows, f"next: spikeloom build {run}")
 
 
+def of_compression(run: Path, metrics: Mapping[str, Any]) -> RenderableType:
+    """Show what is left of every layer, what that takes, and the accuracy before and after."""
+    compression = metrics["compression"]
+    table = _table(f"Compressed: {run}", ("layer",), ("words", "left", "share"))
+    for name, words in compression["words"].items():
+        share = f"{100 * words['left'] / words['all']:.1f} %"
+        table.add_row(name, _number(words["all"]), _number(words["left"]), share)
+    lines = [
+        f"{budget['resource']}: {budget['use']:,.6g} of at most {budget['limit']:,.6g} "
+        f"{budget['unit']}".rstrip()
+        for budget in compression["budgets"]
+    ]
+    before, after = compression["accuracy_before"], metrics["accuracy"]["exported"]
+    lines.append(f"test accuracy {100 * before:.2f} % before, {100 * after:.2f} % after")
+    following = Text(f"next: spikeloom build {run}", style="dim")
+    return Group(table, *map(Text, lines), following)
+
+
 def _table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -> Table:
     """Start a table of columns of text, then of numbers, that fits 80 characters."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))

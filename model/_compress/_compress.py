@@ -1,0 +1,160 @@
+"""Compression of a trained network to a budget."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from spikeloom.ir import ConfigError, DataError, NullProgress, Progress
+from spikeloom.model._compress._methods import Gradual, Magnitude, Method
+from spikeloom.model._compress._minimax import Minimax
+from spikeloom.model._compress._pruning import Pruning
+from spikeloom.model._compress._resources import Budget, connectivity, weight_bits
+from spikeloom.model._compress._words import Words, words_of
+from spikeloom.model._config import (
+    CompressConfig,
+    Config,
+    LayerHardware,
+    TrainConfig,
+    check_config,
+    load_config,
+)
+from spikeloom.model._data import load_dataset
+from spikeloom.model._run import RunFolder, load_network
+from spikeloom.model._trainer import Plan, Trainer
+
+SUFFIX = "_compressed"  # of the name of a network
+
+
+def compress(
+    source: Path,
+    options: CompressConfig,
+    *,
+    run: Path,
+    budgets: Sequence[Budget] = (),
+    data_dir: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Take weights of a trained network away until it keeps its budgets, and train the rest on.
+
+    The run folder gets what `train` writes; `metrics.json` also has budgets, what the network
+    takes of them, the multipliers, and their course.  What it takes is never more than a budget.
+
+    Args:
+        source: The folder of a finished run.
+        options: Method, schedule, granularity and budgets.
+        run: The run folder that is written; a run that is in it is replaced, unless resumed.
+        budgets: More budgets, of any resource.
+        data_dir: See `load_dataset`.
+        resume: Go on after the last whole epoch of the run in that folder.
+        progress: Who is told how far it is.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ConfigError: If an option is wrong, there is no budget, or the run to resume is another.
+        ResourceError: If a budget cannot be reached; the message says how far one comes.
+        DataError: If the run or the data set cannot be read.
+        SpikeloomError: As `train` says.
+    """
+    loaded = load_config(source / "config.toml")
+    check_config(replace(loaded, compress=options))
+    if run.resolve() == source.resolve():
+        raise ConfigError(f"{run} is the network to compress; give another folder with --out")
+    network = load_network(source).train()
+    layers = words_of(network, options.lanes, options.keep)
+    pruning = Pruning(layers, [*_budgets(options), *budgets])
+    if not pruning.budgets:
+        raise ConfigError("nothing is limited: give --connectivity, --weight-bits or a budget")
+    config = _config(loaded, options, layers)
+    network.name = config.name
+    pruning.check_reachable()
+    trainer = Trainer(
+        config,
+        load_dataset(config.data, data_dir),
+        RunFolder(run),
+        progress or NullProgress(),
+        Plan(
+            network=network,
+            train=_train_config(config),
+            pruner=_method(options, pruning),
+            source=_digest(source),
+            accuracy=_accuracy(source),
+        ),
+    )
+    return trainer.run(resume=resume)
+
+
+def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) -> Config:
+    """That of a run, with a name of its own, and lanes that suit the words where none are set."""
+    wanted = dict(config.hardware.layers)
+    for layer in layers:
+        own = wanted.get(layer.name, LayerHardware())
+        if layer.lanes > 1 and own.lanes is None:
+            wanted[layer.name] = replace(own, lanes=layer.lanes)
+    return replace(
+        config,
+        name=config.name if config.name.endswith(SUFFIX) else config.name + SUFFIX,
+        compress=options,
+        hardware=replace(config.hardware, layers=wanted),
+    )
+
+
+def _budgets(options: CompressConfig) -> list[Budget]:
+    found = []
+    if options.connectivity is not None:
+        found.append(Budget(connectivity(), options.connectivity))
+    if options.weight_bits is not None:
+        found.append(Budget(weight_bits(), options.weight_bits))
+    return found
+
+
+def _method(options: CompressConfig, pruning: Pruning) -> Callable[[int], Method]:
+    def make(steps: int) -> Method:
+        removing = max(1, round(options.share * steps))
+        match options.method:
+            case "magnitude":
+                return Magnitude(pruning, removing)
+            case "gradual":
+                return Gradual(pruning, removing)
+            case "minimax":
+                return Minimax(
+                    pruning,
+                    removing,
+                    by_layer=options.scope == "layer",
+                    direct=options.course == "direct",
+                )
+
+    return make
+
+
+def _train_config(config: Config) -> TrainConfig:
+    return replace(
+        config.train,
+        epochs=config.compress.epochs,
+        float_epochs=0,
+        learning_rate=config.compress.learning_rate,
+        schedule="cosine",
+        early_stopping=0,
+    )
+
+
+def _digest(source: Path) -> str:
+    """Tell the network of a run from others."""
+    return hashlib.sha256((source / "model.pt").read_bytes()).hexdigest()[:16]
+
+
+def _accuracy(source: Path) -> float:
+    """Accuracy of the exported network of a run on the test set."""
+    place = source / "metrics.json"
+    try:
+        return float(json.loads(place.read_text(encoding="utf-8"))["accuracy"]["exported"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(
+            f"cannot read {place}: {error}; finish the run with `spikeloom train`"
+        ) from error

@@ -1,0 +1,146 @@
+"""The baselines, and what they share with the minimax solver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from spikeloom.model._compress._pruning import Pruning
+
+EVERY = 4  # optimiser steps between two looks at the scores
+_POINTS = 100  # of the trajectory, while words are taken away
+_SMOOTH = 0.05  # what a step adds to the loss that is shown
+
+
+@dataclass(slots=True)
+class Method:
+    """Takes words away while `steps` optimiser steps are taken, and then no more.
+
+    What is left after that keeps all budgets, for good.
+    """
+
+    pruning: Pruning
+    steps: int
+    done: int = 0
+    is_settled: bool = False
+    loss: float = 0.0
+    trajectory: list[dict[str, float]] = field(default_factory=list)
+
+    def step(self, learning_rate: float, loss: float) -> None:
+        """Go on after a step of the optimiser, which began with this loss."""
+        self.done += 1
+        self.loss = loss if self.done == 1 else self.loss + _SMOOTH * (loss - self.loss)
+        settled = self.is_settled
+        if not settled and self.done >= self.steps:
+            self._settle()
+        elif not settled and (self.done % EVERY == 0 or self.done == 1):
+            self._advance(learning_rate)
+        if self.is_settled != settled or self.done % max(1, self.steps // _POINTS) == 0:
+            self._remember()
+
+    def _advance(self, learning_rate: float) -> None:
+        """Choose anew what is left."""
+        raise NotImplementedError
+
+    def scores(self) -> list[Tensor]:
+        """What every word is worth, layer by layer: here its size, in its layer's scale."""
+        return [layer.squares() for layer in self.pruning.layers]
+
+    def multipliers(self) -> Mapping[str, float]:
+        """The dual variables."""
+        return {}
+
+    def _settle(self) -> None:
+        """Leave what keeps the budgets, from now on, and forget the rest."""
+        order = self.pruning.order(self.scores())
+        self.pruning.leave(order[: self.pruning.fewest(order)], regrows=False)
+        self.is_settled = True
+
+    def _remember(self) -> None:
+        uses = zip(self.pruning.budgets, self.pruning.use(), strict=True)
+        self.trajectory.append(
+            {
+                "step": self.done,
+                "loss": self.loss,
+                "left": 1.0 - self.pruning.removed / self.pruning.count,
+                **{budget.resource.name: use for budget, use in uses},
+                **self.multipliers(),
+            }
+        )
+
+    def end_epoch(self) -> dict[str, Any]:
+        """See to the budgets, as integers may have changed; say what is left."""
+        if self.is_settled and not self.pruning.keeps_budgets():
+            self._settle()
+        uses = zip(self.pruning.budgets, self.pruning.use(), strict=True)
+        return {
+            "settled": self.is_settled,
+            **{budget.resource.name: use for budget, use in uses},
+            **self.multipliers(),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Budgets, what the network takes of them, and how it came there."""
+        uses = self.pruning.use()
+        return {
+            "budgets": [
+                {
+                    "resource": budget.resource.name,
+                    "unit": budget.resource.unit,
+                    "limit": budget.limit,
+                    "use": use,
+                }
+                for budget, use in zip(self.pruning.budgets, uses, strict=True)
+            ],
+            "multipliers": dict(self.multipliers()),
+            "words": {
+                layer.name: {
+                    "lanes": layer.lanes,
+                    "all": layer.count,
+                    "left": int(layer.kept().sum()),
+                }
+                for layer in self.pruning.layers
+            },
+            "trajectory": self.trajectory,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint needs beside the network, which has the masks."""
+        return {
+            "done": self.done,
+            "is_settled": self.is_settled,
+            "loss": self.loss,
+            "trajectory": self.trajectory,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint, whose network is loaded already."""
+        self.done, self.is_settled = int(state["done"]), bool(state["is_settled"])
+        self.loss, self.trajectory = float(state["loss"]), list(state["trajectory"])
+
+
+class Magnitude(Method):
+    """Global magnitude pruning: the smallest words go at once, and the others are trained on."""
+
+    def _advance(self, learning_rate: float) -> None:  # noqa: ARG002  # all go at once
+        self._settle()
+
+
+class Gradual(Method):
+    """Gradual magnitude pruning: what is gone stays gone; the budget falls as a cubic.
+
+    M. Zhu and S. Gupta, To prune, or not to prune, arXiv 1710.01878, equation 1.
+    """
+
+    def scores(self) -> list[Tensor]:
+        """Sizes, and less for what is gone."""
+        return [layer.squares().where(layer.kept(), -1.0) for layer in self.pruning.layers]
+
+    def _advance(self, learning_rate: float) -> None:  # noqa: ARG002  # the schedule is fixed
+        left = (1.0 - self.done / self.steps) ** 3
+        order = self.pruning.order(self.scores())
+        least = self.pruning.fewest(order)
+        self.pruning.leave(order[: round(least * (1.0 - left))], regrows=False)

@@ -1,0 +1,204 @@
+"""The minimax solver: weights and their number against the multipliers of the budgets.
+
+Of the words of all layers the `s` of least score are to vanish, and what is left is to keep the
+budgets `R(s) <= b`:
+
+    min over W, s   max over y, z >= 0   L(W) + y ||W||^2_(s,2) + sum_k z_k (R_k(s) - b_k)
+
+where `||W||_(s,2)` is the norm of the `s` words of least score (the form is that of the paper on
+minimax compression of spiking networks, ACM MM 2023, arXiv 2308.04672).  After a step of the
+optimiser on the loss:
+
+* proximal step: the weights of those words shrink by `1 / (1 + 2 eta y)`;
+* `s` grows with the multipliers of the budgets, and falls with `y` times the next square;
+* `y` grows with what is left of the norm, `z` with the violation of the budgets.
+
+All of it is in relative units, so that the rates below fit any network: what is left of the words
+changes by factors, squares are those of the words that are left on average, and a violation is the
+factor by which the words still have to become fewer for a budget (by the slope of the resource).
+It acts beside the multiplier (an augmented Lagrangian), which makes `s` come to rest where the
+budgets are kept.  On a "gradual" course the budgets fall to their limits as a cubic, and `s`
+follows; on a "direct" one they are there at once, and `s` goes as far as they push it.
+
+Words that are gone are 0 in the forward pass, and still get their gradient: one that would be
+worth more than another comes back (a straight-through estimate).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikeloom.model._compress._methods import EVERY, Method
+from spikeloom.model._compress._words import relative_squares
+
+_Y = 1.0  # multiplier of the norm at the start
+_Y_RATE = 2.0  # it grows by so many times the relative norm in all
+_FOLLOW = 0.3  # part of a violation that a look at the scores mends, on a gradual course
+_DIRECT = 5.0  # a violation falls by e^-5 in all, on a direct one
+_Z_SHARE = 0.1  # of that, what the multipliers learn
+_LARGEST_STEP = 0.2  # the words that are left change by no more, as a logarithm
+_LEAST_ELASTICITY = 0.1
+_LOOKS = 50  # at what the resources take, in all
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the network took of each resource when `removed` words were gone.
+
+    Each further word takes `slopes` of it away, on average; `costs` are those of a word of each
+    layer, `[resources][layers]`.
+    """
+
+    removed: int
+    use: Sequence[float]
+    costs: Sequence[Sequence[float]]
+    slopes: Sequence[float]
+
+
+@dataclass(slots=True)
+class Minimax(Method):
+    """See above; `s` are shares of the words of the network, or (`by_layer`) of each layer.
+
+    `start` is what the network took of each resource at first.
+    """
+
+    by_layer: bool = False
+    direct: bool = False
+    start: list[float] = field(default_factory=list)
+    s: list[float] = field(default_factory=list)
+    y: float = _Y
+    z: list[float] = field(default_factory=list)
+    _look: _Look | None = None
+    _looked: int = 0
+
+    def __post_init__(self) -> None:
+        self.s = [0.0] * (len(self.pruning.layers) if self.by_layer else 1)
+        self.z = [0.0] * len(self.pruning.budgets)
+        self.start = self.pruning.use()
+
+    def scores(self) -> list[Tensor]:
+        """The loss of each word relative to its layer, for what it costs."""
+        costs = self._costs()
+        return [
+            relative_squares(layer.squares()) / cost
+            for layer, cost in zip(self.pruning.layers, costs, strict=True)
+        ]
+
+    def _advance(self, learning_rate: float) -> None:
+        rate = EVERY / self.steps
+        follow = _DIRECT * rate if self.direct else _FOLLOW
+        violations = self._violations()
+        signals = [z + violation for z, violation in zip(self.z, violations, strict=True)]
+        push = sum(signal for signal in signals if signal > 0) or max(signals)
+        orders = self._orders()
+        squares = torch.cat([layer.squares() for layer in self.pruning.layers])
+        self.s = [
+            _moved(s, follow * (push - self.y * self._next_square(s, order, squares)))
+            for s, order in zip(self.s, orders, strict=True)
+        ]
+        pairs = zip(self.s, orders, strict=True)
+        gone = torch.cat([order[: self._words(s, order)] for s, order in pairs])
+        self.y += rate * _Y_RATE * float(squares[gone].sum()) / len(squares)
+        self.z = [
+            max(0.0, z + _Z_SHARE * follow * violation)
+            for z, violation in zip(self.z, violations, strict=True)
+        ]
+        self.pruning.leave(gone, regrows=True)
+        self.pruning.shrink((1.0 + 2.0 * learning_rate * self.y) ** -EVERY)
+
+    def _orders(self) -> list[Tensor]:
+        """The words that each `s` counts, the least first; each layer keeps its best."""
+        scores = self.scores()
+        if not self.by_layer:
+            return [self.pruning.order(scores)[: self.pruning.most]]
+        firsts = torch.tensor([0] + [layer.count for layer in self.pruning.layers[:-1]]).cumsum(0)
+        return [
+            torch.argsort(score, stable=True)[:-1] + first
+            for score, first in zip(scores, firsts, strict=True)
+        ]
+
+    @staticmethod
+    def _words(s: float, order: Tensor) -> int:
+        return math.ceil(s * len(order))
+
+    def _next_square(self, s: float, order: Tensor, squares: Tensor) -> float:
+        """The square of the next word to go: the slope of the norm."""
+        place = self._words(s, order)
+        return float(squares[order[place]]) if place < len(order) else math.inf
+
+    def _violations(self) -> list[float]:
+        """How far each budget is away, as a logarithm of words (negative: more may come back)."""
+        removed = self.pruning.removed
+        if self._look is None or self.done - self._looked >= self.steps / _LOOKS:
+            self._look, self._looked = self._look_now(removed), self.done
+        look, left = self._look, self.pruning.count - removed
+        found = []
+        for use, slope, limit in zip(look.use, look.slopes, self._limits(), strict=True):
+            now = max(use - slope * (removed - look.removed), 1e-9)
+            elasticity = max(slope * left / now, _LEAST_ELASTICITY)
+            found.append((now - limit) / max(limit, 1e-3 * now) / elasticity)
+        return found
+
+    def _limits(self) -> list[float]:
+        """The budgets at this moment."""
+        above = 0.0 if self.direct else (1.0 - self.done / self.steps) ** 3
+        return [
+            budget.limit + above * max(0.0, start - budget.limit)
+            for start, budget in zip(self.start, self.pruning.budgets, strict=True)
+        ]
+
+    def _look_now(self, removed: int) -> _Look:
+        use = self.pruning.use()
+        costs = self.pruning.costs(self.scores(), use)
+        left = [int(layer.kept().sum()) for layer in self.pruning.layers]
+        slopes = [
+            sum(cost * count for cost, count in zip(by_layer, left, strict=True)) / sum(left)
+            for by_layer in costs
+        ]
+        return _Look(removed, use, costs, slopes)
+
+    def _costs(self) -> list[float]:
+        """What a word of each layer costs in multipliers, in units of the average."""
+        count = len(self.pruning.layers)
+        if self._look is None:
+            return [1.0] * count
+        weights = [1e-6 + max(0.0, z) for z in self.z]
+        parts = zip(weights, self._look.costs, self._look.slopes, strict=True)
+        relative = [[weight * cost / slope for cost in costs] for weight, costs, slope in parts]
+        return [
+            max(sum(costs) / sum(weights), 1e-3)  # what costs nothing goes last
+            for costs in zip(*relative, strict=True)
+        ]
+
+    def multipliers(self) -> Mapping[str, float]:
+        """`s` as a share of the words, `y`, and `z` of each budget."""
+        names = [f"s {layer.name}" for layer in self.pruning.layers] if self.by_layer else ["s"]
+        zs = [f"z {budget.resource.name}" for budget in self.pruning.budgets]
+        return dict(zip([*names, "y", *zs], [*self.s, self.y, *self.z], strict=True))
+
+    def state(self) -> dict[str, Any]:
+        """Multipliers too, and the last look at the resources."""
+        look = asdict(self._look) if self._look else None
+        own = {"s": self.s, "y": self.y, "z": self.z, "look": look}
+        return {**Method.state(self), **own, "looked": self._looked, "start": self.start}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """See `Method.load_state`."""
+        Method.load_state(self, state)
+        self.s, self.y, self.z = list(state["s"]), float(state["y"]), list(state["z"])
+        self._look = _Look(**state["look"]) if state["look"] else None
+        self._looked, self.start = int(state["looked"]), list(state["start"])
+        for layer in self.pruning.layers:
+            layer.synapse.regrows = not self.is_settled
+
+
+def _moved(removed: float, by: float) -> float:
+    """A share of words that are gone, after those that are left became fewer by a logarithm."""
+    left = (1.0 - removed) * math.exp(-min(max(by, -_LARGEST_STEP), _LARGEST_STEP))
+    return min(max(0.0, 1.0 - left), 1.0)

@@ -1,0 +1,68 @@
+"""What is limited: any function of the weights that are left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeloom.ir import IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerWeights:
+    """The weights of a layer as they are now.
+
+    Attributes:
+        codes: Integers `[out, in, ...]`, 0 where pruned.
+        kept: Where they are not pruned, `[out, in, ...]`.
+        bits: Bits of one weight.
+        lanes: Neighbouring outputs that go or stay together.
+    """
+
+    codes: IntArray
+    kept: NDArray[np.bool_]
+    bits: int
+    lanes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something that a network takes.
+
+    `measure` says how much of it the layers take, given by name; taking weights away may never
+    make it more.
+    """
+
+    name: str
+    unit: str
+    measure: Callable[[Mapping[str, LayerWeights]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A resource of which a network may take no more than `limit`."""
+
+    resource: Resource
+    limit: float
+
+
+def connectivity() -> Resource:
+    """The share of the weights that are left (of the words, where they go word by word)."""
+    return Resource("connectivity", "", _connectivity)
+
+
+def weight_bits() -> Resource:
+    """Bits of the weights that are left."""
+    return Resource("weight_bits", "bits", _weight_bits)
+
+
+def _connectivity(layers: Mapping[str, LayerWeights]) -> float:
+    left = sum(int(layer.kept.sum()) // layer.lanes for layer in layers.values())
+    return left / sum(layer.kept.size // layer.lanes for layer in layers.values())
+
+
+def _weight_bits(layers: Mapping[str, LayerWeights]) -> float:
+    return float(sum(int(layer.kept.sum()) * layer.bits for layer in layers.values()))

@@ -1,0 +1,131 @@
+"""`spikeloom compress`: from a run or a configuration to a smaller run; table and picture."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import spikeloom
+from spikeloom._cli import app
+from spikeloom._course import course_of
+from spikeloom.ir import ConfigError, Dense, load_graph
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TOML = """
+name = "tiny"
+seed = 1
+
+[network]
+time_steps = 2
+
+[[network.layers]]
+kind = "dense"
+name = "hidden"
+features = 16
+batch_norm = true
+neuron = { kind = "lif", leak = 1, membrane_bits = 10 }
+
+[[network.layers]]
+kind = "dense"
+name = "output"
+features = 10
+neuron = { kind = "if" }
+
+[train]
+epochs = 2
+batch_size = 64
+threads = 1
+
+[compress]
+epochs = 4
+connectivity = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compress")
+    (folder / "tiny.toml").write_text(TOML)
+    return spikeloom.train(folder / "tiny.toml", out=folder / "tiny")
+
+
+def left(run: Path) -> float:
+    weights = [node.weight for node in load_graph(run).nodes if isinstance(node, Dense)]
+    return sum(int((w != 0).sum()) for w in weights) / sum(w.size for w in weights)
+
+
+def test_options_go_over_the_table_of_the_run(run: Path, tmp_path: Path) -> None:
+    own = spikeloom.compress(run, out=tmp_path / "own")
+    given = spikeloom.compress(run, out=tmp_path / "given", connectivity=0.2, method="gradual")
+    assert left(given) <= 0.2 < left(own) <= 0.5
+    text = (given / "config.toml").read_text()
+    assert 'method = "gradual"' in text
+    assert "connectivity = 0.2" in text
+
+
+def test_a_compressed_run_is_built_and_verified(run: Path, tmp_path: Path) -> None:
+    small = spikeloom.compress(run, out=tmp_path / "small", connectivity=0.1)
+    out = spikeloom.build(small, tmp_path / "out")
+    result = spikeloom.verify(out, probe=True, limit=20)
+    assert result.passed
+    assert result.mismatches == 0
+
+
+def test_the_command_prints_json_or_a_table(run: Path, tmp_path: Path) -> None:
+    command = ["compress", str(run), "--out", str(tmp_path / "small"), "--connectivity", "0.25"]
+    told = CliRunner().invoke(app, [*command, "--json"])
+    assert told.exit_code == 0
+    value = json.loads(told.stdout)
+    (budget,) = value["compression"]["budgets"]
+    assert budget["resource"] == "connectivity"
+    assert budget["use"] <= 0.25
+    again = CliRunner().invoke(app, command)  # finished: shown again, not done again
+    assert again.exit_code == 0
+    assert "connectivity: 0.25" in again.stdout
+    assert "hidden" in again.stdout
+    assert "before," in again.stdout
+
+
+def test_a_configuration_is_trained_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(TOML)
+    plot = Path("course.svg")
+    small = spikeloom.compress("tiny.toml", plot=plot)
+    assert small == Path("runs/tiny_compressed")
+    assert Path("runs/tiny/metrics.json").is_file()
+    metrics = json.loads((small / "metrics.json").read_text())
+    assert plot.read_text() == course_of(metrics)
+    lines = ET.fromstring(plot.read_text()).findall(".//{http://www.w3.org/2000/svg}polyline")
+    points = metrics["compression"]["trajectory"]
+    assert [len(line.attrib["points"].split()) for line in lines] == [len(points)] * 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--connectivity", "0.00001"], "connectivity cannot be brought down"),
+        (["--connectivity", "2"], "compress.connectivity must be 0 to 1"),
+        (["--method", "magic"], "compress.method must be"),
+        (["--keep", "hiden"], "no layer with weights is named 'hiden'"),
+    ],
+)
+def test_bad_options_end_with_exit_code_2(
+    run: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    out = tmp_path / "small"
+    told = CliRunner().invoke(app, ["compress", str(run), "--out", str(out), *arguments])
+    assert told.exit_code == 2
+    assert message in " ".join(told.stderr.split())
+    assert not out.exists()
+
+
+def test_an_unknown_option_is_refused(run: Path) -> None:
+    with pytest.raises(ConfigError, match="no option 'conectivity'; did you mean connectivity"):
+        spikeloom.compress(run, conectivity=0.1)
+    with pytest.raises(ConfigError, match="--plot must be a file"):
+        spikeloom.compress(run, connectivity=0.1, plot=run)
