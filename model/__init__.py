@@ -15,7 +15,9 @@ from spikeloom.model._architectures import (
 )
 from spikeloom.model._build import make_neuron
 from spikeloom.model._compress import (
+    HARDWARE_LIMITS,
     Budget,
+    Candidate,
     LayerWeights,
     Resource,
     compress,
@@ -73,6 +75,7 @@ from spikeloom.model._synapse import ConvSynapse, DenseSynapse, MixSynapse, Syna
 from spikeloom.model._train import train
 
 __all__ = [
+    "HARDWARE_LIMITS",
     "IF",
     "LIF",
     "PLIF",
@@ -80,6 +83,7 @@ __all__ = [
     "AddLayer",
     "Architecture",
     "Budget",
+    "Candidate",
     "CellNetworkConfig",
     "CompressConfig",
     "ConcatLayer",

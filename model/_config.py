@@ -118,6 +118,13 @@ class CompressConfig:
         keep: Names of layers that keep all their weights.
         connectivity: Budget: share of the weights (or words of `lanes` weights) that are left.
         weight_bits: Budget: bits of the weights that are left.
+        board: Board whose look-up tables, flip-flops and block RAMs are budgets.
+        max_lut: Budget: look-up tables, as estimated.
+        max_ff: Budget: flip-flops, as estimated.
+        max_bram: Budget: block RAMs.
+        max_cycles: Budget: clock cycles of an inference, on average.
+        max_operations: Budget: synaptic operations of an inference, on average.
+        max_energy_nj: Budget: their energy, in nJ.
     """
 
     method: Literal["minimax", "magnitude", "gradual"] = "minimax"
@@ -130,6 +137,13 @@ class CompressConfig:
     keep: tuple[str, ...] = ()
     connectivity: Annotated[float, Between(0.0, 1.0)] | None = None
     weight_bits: Annotated[int, Between(0, 2**53)] | None = None
+    board: str | None = None
+    max_lut: Annotated[int, Between(0, 2**31)] | None = None
+    max_ff: Annotated[int, Between(0, 2**31)] | None = None
+    max_bram: Annotated[int, Between(0, 2**31)] | None = None
+    max_cycles: Annotated[float, Between(0.0, 1e12)] | None = None
+    max_operations: Annotated[float, Between(0.0, 1e15)] | None = None
+    max_energy_nj: Annotated[float, Between(0.0, 1e12)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,14 @@ def export(network: Network) -> Graph:
         GraphError: If a current or membrane could leave the range in which
             evaluation in PyTorch is exact, or the graph breaks a rule.
     """
+    graph = graph_of(network)
+    check_exact(graph)
+    return graph
+
+
+@torch.no_grad()
+def graph_of(network: Network) -> Graph:
+    """As `export`, for a network that is still trained: nothing is said of exactness."""
     if network.arithmetic != "lattice":
         raise GraphError("only a network on the lattice can be exported; call use('lattice')")
     was_training = network.training
@@ -38,9 +46,7 @@ def export(network: Network) -> Graph:
         nodes = network_nodes(network)
     finally:
         network.train(was_training)
-    graph = Graph.of(network.name, network.config.time_steps, nodes)
-    check_exact(graph)
-    return graph
+    return Graph.of(network.name, network.config.time_steps, nodes)
 
 
 def verify_export(

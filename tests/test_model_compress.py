@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -30,13 +30,13 @@ from spikeloom.ir import (
 )
 from spikeloom.model import (
     Budget,
+    Candidate,
     CompressConfig,
     Config,
     ConvLayer,
     ConvSynapse,
     DenseLayer,
     DenseSynapse,
-    LayerWeights,
     MixSynapse,
     Network,
     NetworkConfig,
@@ -306,20 +306,22 @@ def test_no_budget_is_ever_exceeded(
 ) -> None:
     """Several budgets at once, one of a resource that comes in blocks of `jump` weights."""
 
-    def blocks(layers: Mapping[str, LayerWeights]) -> float:
-        return float(sum(-(-int((layer.codes != 0).sum()) // jump) for layer in layers.values()))
+    def blocks(candidate: Candidate) -> float:
+        return float(
+            sum(-(-int((layer.codes != 0).sum()) // jump) for layer in candidate.layers.values())
+        )
 
     network = network_of(tuple(sizes), seed)
     layers = words_of(network, 1, ())
-    free = Pruning(layers, [Budget(r, 0.0) for r in (connectivity(), weight_bits())])
+    free = Pruning(network, layers, [Budget(r, 0.0) for r in (connectivity(), weight_bits())])
     all_blocks = Resource("blocks", "", blocks)
-    most = Pruning(layers, [Budget(all_blocks, 0.0)]).use()[0]
+    most = Pruning(network, layers, [Budget(all_blocks, 0.0)]).use()[0]
     budgets = [
         Budget(connectivity(), share),
         Budget(weight_bits(), bits * free.use()[1]),
         Budget(all_blocks, most * max(share, bits)),
     ]
-    pruning = Pruning(layers, budgets)
+    pruning = Pruning(network, layers, budgets)
     try:
         pruning.check_reachable()
     except ResourceError:
@@ -351,10 +353,12 @@ def test_budgets_are_seen_to_after_every_epoch() -> None:
     """Integers change while weights are trained on: a resource that looks at them may grow."""
     network, each = network_of((12,), 1), [1.0]
 
-    def weights(layers: Mapping[str, LayerWeights]) -> float:
-        return each[0] * sum(int((layer.codes != 0).sum()) for layer in layers.values())
+    def weights(candidate: Candidate) -> float:
+        return each[0] * sum(int((layer.codes != 0).sum()) for layer in candidate.layers.values())
 
-    pruning = Pruning(words_of(network, 1, ()), [Budget(Resource("weights", "", weights), 60.0)])
+    pruning = Pruning(
+        network, words_of(network, 1, ()), [Budget(Resource("weights", "", weights), 60.0)]
+    )
     solver = Minimax(pruning, 8)
     for _ in range(8):
         solver.step(0.01, 1.0)
@@ -384,8 +388,8 @@ def test_a_budget_that_gets_out_of_reach_is_an_error() -> None:
 def test_own_resource_and_several_budgets(run: Path, tmp_path: Path) -> None:
     """The inputs that are read at all, as a user might count them."""
 
-    def rows(layers: Mapping[str, LayerWeights]) -> float:
-        return float(layers["hidden"].codes.any(axis=0).sum())
+    def rows(candidate: Candidate) -> float:
+        return float(candidate.layers["hidden"].codes.any(axis=0).sum())
 
     resource = Resource("rows read", "rows", rows)
     folder = compress(

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from spikeloom.model._compress._compress import compress
+from spikeloom.model._compress._compress import HARDWARE_LIMITS, compress
 from spikeloom.model._compress._resources import (
     Budget,
+    Candidate,
     LayerWeights,
     Resource,
     connectivity,
     weight_bits,
 )
 
-__all__ = ["Budget", "LayerWeights", "Resource", "compress", "connectivity", "weight_bits"]
+__all__ = [
+    "HARDWARE_LIMITS",
+    "Budget",
+    "Candidate",
+    "LayerWeights",
+    "Resource",
+    "compress",
+    "connectivity",
+    "weight_bits",
+]

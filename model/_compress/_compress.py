@@ -27,6 +27,15 @@ from spikeloom.model._run import RunFolder, load_network
 from spikeloom.model._trainer import Plan, Trainer
 
 SUFFIX = "_compressed"  # of the name of a network
+# Limits of the hardware, and the resources that they are about.
+HARDWARE_LIMITS = {
+    "max_lut": "lut",
+    "max_ff": "ff",
+    "max_bram": "bram",
+    "max_cycles": "cycles",
+    "max_operations": "operations",
+    "max_energy_nj": "energy",
+}
 
 
 def compress(
@@ -35,6 +44,7 @@ def compress(
     *,
     run: Path,
     budgets: Sequence[Budget] = (),
+    hardware: Callable[[Config], Sequence[Budget]] | None = None,
     data_dir: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -49,6 +59,7 @@ def compress(
         options: Method, schedule, granularity and budgets.
         run: The run folder that is written; a run that is in it is replaced, unless resumed.
         budgets: More budgets, of any resource.
+        hardware: What makes budgets of the hardware that is built with the configuration of `run`.
         data_dir: See `load_dataset`.
         resume: Go on after the last whole epoch of the run in that folder.
         progress: Who is told how far it is.
@@ -68,11 +79,11 @@ def compress(
         raise ConfigError(f"{run} is the network to compress; give another folder with --out")
     network = load_network(source).train()
     layers = words_of(network, options.lanes, options.keep)
-    pruning = Pruning(layers, [*_budgets(options), *budgets])
-    if not pruning.budgets:
-        raise ConfigError("nothing is limited: give --connectivity, --weight-bits or a budget")
     config = _config(loaded, options, layers)
     network.name = config.name
+    all_budgets = [*_budgets(options), *budgets, *(hardware(config) if hardware else ())]
+    _check_budgets(options, all_budgets)
+    pruning = Pruning(network, layers, all_budgets)
     pruning.check_reachable()
     trainer = Trainer(
         config,
@@ -103,6 +114,21 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) ->
         compress=options,
         hardware=replace(config.hardware, layers=wanted),
     )
+
+
+def _check_budgets(options: CompressConfig, budgets: Sequence[Budget]) -> None:
+    """Refuse none, and limits of the hardware that nobody measures here."""
+    if not budgets:
+        raise ConfigError(
+            "nothing is limited: give --connectivity, --weight-bits, --board or another budget"
+        )
+    measured = {budget.resource.name for budget in budgets}
+    for name, resource in HARDWARE_LIMITS.items():
+        if getattr(options, name) is not None and resource not in measured:
+            raise ConfigError(
+                f"compress.{name} limits hardware, of which `spikeloom.model` knows nothing; "
+                "call `spikeloom.compress`"
+            )
 
 
 def _budgets(options: CompressConfig) -> list[Budget]:

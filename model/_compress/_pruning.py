@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from spikeloom.ir import ResourceError
-from spikeloom.model._compress._resources import Budget, LayerWeights
+from spikeloom.ir import Graph, ResourceError
+from spikeloom.model._compress._resources import Budget, Candidate, LayerWeights
 from spikeloom.model._compress._words import Words
+from spikeloom.model._export import graph_of
+from spikeloom.model._network import Network
 
 _LOOK_AHEAD = 0.25  # part of the words that are left, for the slope of a resource
 
@@ -19,6 +22,7 @@ _LOOK_AHEAD = 0.25  # part of the words that are left, for the slope of a resour
 class Pruning:
     """The layers of a network that are compressed, and what they may take."""
 
+    network: Network
     layers: Sequence[Words]
     budgets: Sequence[Budget]
 
@@ -157,7 +161,20 @@ class Pruning:
     def _measure(self, kept: Sequence[Tensor]) -> list[float]:
         pairs = zip(self.layers, kept, strict=True)
         layers = {layer.name: _weights_of(layer, part) for layer, part in pairs}
-        return [budget.resource.measure(layers) for budget in self.budgets]
+        candidate = Candidate(layers, partial(self._graph_of, kept))
+        return [budget.resource.measure(candidate) for budget in self.budgets]
+
+    def _graph_of(self, kept: Sequence[Tensor]) -> Graph:
+        """The network with just these words, as it would be exported."""
+        synapses = [layer.synapse for layer in self.layers]
+        before = [(synapse.mask, synapse.regrows) for synapse in synapses]
+        try:
+            for layer, part in zip(self.layers, kept, strict=True):
+                layer.keep(part, regrows=False)
+            return graph_of(self.network)
+        finally:
+            for synapse, (mask, regrows) in zip(synapses, before, strict=True):
+                synapse.prune(mask, regrows=regrows)
 
 
 def _amount(value: float, unit: str) -> str:

@@ -1,14 +1,14 @@
-"""What is limited: any function of the weights that are left."""
+"""What is limited: any function of the weights that are left, or of the network they make."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.ir import IntArray
+from spikeloom.ir import Graph, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,17 +28,35 @@ class LayerWeights:
     lanes: int
 
 
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """A network as it is, or as it would be with some more words gone.
+
+    Attributes:
+        layers: The weights of the layers that are compressed, by name.
+    """
+
+    layers: Mapping[str, LayerWeights]
+    _export: Callable[[], Graph]
+    _graph: Graph | None = field(default=None, init=False)
+
+    def graph(self) -> Graph:
+        """The network as it would be exported."""
+        if self._graph is None:
+            self._graph = self._export()
+        return self._graph
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """Something that a network takes.
 
-    `measure` says how much of it the layers take, given by name; taking weights away may never
-    make it more.
+    `measure` says how much of it a candidate takes; taking weights away should never make it more.
     """
 
     name: str
     unit: str
-    measure: Callable[[Mapping[str, LayerWeights]], float]
+    measure: Callable[[Candidate], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +77,12 @@ def weight_bits() -> Resource:
     return Resource("weight_bits", "bits", _weight_bits)
 
 
-def _connectivity(layers: Mapping[str, LayerWeights]) -> float:
+def _connectivity(candidate: Candidate) -> float:
+    layers = candidate.layers
     left = sum(int(layer.kept.sum()) // layer.lanes for layer in layers.values())
     return left / sum(layer.kept.size // layer.lanes for layer in layers.values())
 
 
-def _weight_bits(layers: Mapping[str, LayerWeights]) -> float:
+def _weight_bits(candidate: Candidate) -> float:
+    layers = candidate.layers
     return float(sum(int(layer.kept.sum()) * layer.bits for layer in layers.values()))

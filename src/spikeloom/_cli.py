@@ -167,6 +167,21 @@ def compress(
     weight_bits: Annotated[
         int | None, typer.Option(help="Budget: bits of the weights that are left.")
     ] = None,
+    board: Annotated[
+        str | None, typer.Option(help="Board whose logic and block RAMs are budgets.")
+    ] = None,
+    max_lut: MaxLutOption = None,
+    max_ff: MaxFfOption = None,
+    max_bram: MaxBramOption = None,
+    max_cycles: Annotated[
+        float | None, typer.Option(help="Budget: clock cycles of an inference, on average.")
+    ] = None,
+    max_operations: Annotated[
+        float | None, typer.Option(help="Budget: synaptic operations of an inference.")
+    ] = None,
+    max_energy_nj: Annotated[
+        float | None, typer.Option(help="Budget: their energy in nJ, for an inference.")
+    ] = None,
     lanes: Annotated[
         int | None,
         typer.Option(help="Outputs whose weights of an input go together: a lane word."),
@@ -203,6 +218,13 @@ def compress(
             progress=progress,
             connectivity=connectivity,
             weight_bits=weight_bits,
+            board=board,
+            max_lut=max_lut,
+            max_ff=max_ff,
+            max_bram=max_bram,
+            max_cycles=max_cycles,
+            max_operations=max_operations,
+            max_energy_nj=max_energy_nj,
             lanes=lanes,
             keep=tuple(keep) if keep else None,
             method=method,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
+from spikeloom._budgets import hardware_budgets
 from spikeloom._course import course_of
+from spikeloom._source import load_source
 from spikeloom.ir import ConfigError, Progress, nearest_name, write_whole
-from spikeloom.model import Budget, CompressConfig, compress, load_config, train
+from spikeloom.model import Budget, CompressConfig, Config, compress, load_config, train
 
 _TOML = ".toml"
 _SUFFIX = "_compressed"
@@ -41,6 +44,7 @@ def compress_run(
         wanted,
         run=out or run.with_name(run.name + _SUFFIX),
         budgets=budgets,
+        hardware=partial(_hardware, run),
         data_dir=data_dir,
         resume=resume,
         progress=progress,
@@ -49,6 +53,10 @@ def compress_run(
         metrics = json.loads((found / "metrics.json").read_text(encoding="utf-8"))
         write_whole(plot, course_of(metrics).encode())
     return found
+
+
+def _hardware(run: Path, config: Config) -> list[Budget]:
+    return hardware_budgets(config, load_source(run).vectors)
 
 
 def _options(own: CompressConfig, given: Mapping[str, object]) -> CompressConfig:
