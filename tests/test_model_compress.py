@@ -374,10 +374,10 @@ def test_a_budget_that_gets_out_of_reach_is_an_error() -> None:
     """It was in reach when compression began; what is returned never exceeds a budget."""
     network, rest = network_of((12,), 1), [0.0]
 
-    def weights(layers: Mapping[str, LayerWeights]) -> float:
-        return rest[0] + sum(int(layer.kept.sum()) for layer in layers.values())
+    def weights(candidate: Candidate) -> float:
+        return rest[0] + sum(int(layer.kept.sum()) for layer in candidate.layers.values())
 
-    pruning = Pruning(words_of(network, 1, ()), [Budget(Resource("weights", "", weights), 60.0)])
+    pruning = Pruning(network, words_of(network, 1, ()), [Budget(Resource("weights", "", weights), 60.0)])
     pruning.check_reachable()
     solver = Minimax(pruning, 1)
     rest[0] = 100.0
