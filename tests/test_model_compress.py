@@ -377,7 +377,9 @@ def test_a_budget_that_gets_out_of_reach_is_an_error() -> None:
     def weights(candidate: Candidate) -> float:
         return rest[0] + sum(int(layer.kept.sum()) for layer in candidate.layers.values())
 
-    pruning = Pruning(network, words_of(network, 1, ()), [Budget(Resource("weights", "", weights), 60.0)])
+    pruning = Pruning(
+        network, words_of(network, 1, ()), [Budget(Resource("weights", "", weights), 60.0)]
+    )
     pruning.check_reachable()
     solver = Minimax(pruning, 1)
     rest[0] = 100.0
@@ -549,6 +551,21 @@ def test_lanes_of_the_hardware_follow_the_words(run: Path, tmp_path: Path) -> No
     )
     layers = load_config(folder / "config.toml").hardware.layers
     assert {name: layer.lanes for name, layer in layers.items()} == {"hidden": 2, "output": 2}
+
+
+def test_words_that_are_none_to_the_hardware_are_refused(run: Path, tmp_path: Path) -> None:
+    text = (run / "config.toml").read_text()
+    other = damaged(
+        run,
+        tmp_path / "wide",
+        lambda folder: (folder / "config.toml").write_text(
+            text + "\n[hardware.layers.hidden]\nlanes = 4\n"
+        ),
+    )
+    options = replace(QUICK, connectivity=0.3, keep=("conv",))
+    with pytest.raises(ConfigError, match=r"which has hardware\.layers\.hidden\.lanes = 4; give"):
+        compress(other, replace(options, lanes=2), run=tmp_path / "small")
+    compress(other, replace(options, lanes=1), run=tmp_path / "small")
 
 
 def test_another_compression_is_not_resumed(run: Path, tmp_path: Path) -> None:

@@ -108,6 +108,12 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) ->
         own = wanted.get(layer.name, LayerHardware())
         if layer.lanes > 1 and own.lanes is None:
             wanted[layer.name] = replace(own, lanes=layer.lanes)
+        elif layer.lanes > 1 and own.lanes and layer.lanes % own.lanes:
+            raise ConfigError(
+                f"words of compress.lanes = {layer.lanes} outputs are none to the hardware of "
+                f"layer {layer.name!r}, which has hardware.layers.{layer.name}.lanes = {own.lanes}; give "
+                "both the same number, or leave that of the hardware out"
+            )
     return replace(
         config,
         name=config.name if config.name.endswith(SUFFIX) else config.name + SUFFIX,
