@@ -27,6 +27,21 @@ from spikeloom.model._run import RunFolder, load_network
 from spikeloom.model._trainer import Plan, Trainer
 
 SUFFIX = "_compressed"  # of the name of a network
+RESERVED = frozenset(
+    [
+        "epoch",
+        "arithmetic",
+        "loss",
+        "accuracy",
+        "validation",
+        "seconds",
+        "settled",
+        "step",
+        "left",
+        "s",
+        "y",
+    ]
+)
 
 
 def compress(
@@ -62,6 +77,7 @@ def compress(
         DataError: If the run or the data set cannot be read.
         SpikeloomError: As `train` says.
     """
+    options = replace(options, keep=tuple(options.keep))
     loaded = load_config(source / "config.toml")
     check_config(replace(loaded, compress=options))
     if run.resolve() == source.resolve():
@@ -69,8 +85,7 @@ def compress(
     network = load_network(source).train()
     layers = words_of(network, options.lanes, options.keep)
     pruning = Pruning(layers, [*_budgets(options), *budgets])
-    if not pruning.budgets:
-        raise ConfigError("nothing is limited: give --connectivity, --weight-bits or a budget")
+    _check_budgets(pruning.budgets)
     config = _config(loaded, options, layers)
     network.name = config.name
     pruning.check_reachable()
@@ -83,7 +98,7 @@ def compress(
             network=network,
             train=_train_config(config),
             pruner=_method(options, pruning),
-            source=_digest(source),
+            source=_digest(source, pruning.budgets),
             accuracy=_accuracy(source),
         ),
     )
@@ -95,7 +110,7 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) ->
     wanted = dict(config.hardware.layers)
     for layer in layers:
         own = wanted.get(layer.name, LayerHardware())
-        if layer.lanes > 1 and own.lanes is None:
+        if layer.has_neurons and layer.lanes > 1 and own == replace(own, engine=None, lanes=None):
             wanted[layer.name] = replace(own, lanes=layer.lanes)
     return replace(
         config,
@@ -103,6 +118,20 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) ->
         compress=options,
         hardware=replace(config.hardware, layers=wanted),
     )
+
+
+def _check_budgets(budgets: Sequence[Budget]) -> None:
+    """Refuse none, and names that metrics have for something else."""
+    if not budgets:
+        raise ConfigError("nothing is limited: give --connectivity, --weight-bits or a budget")
+    names = [budget.resource.name for budget in budgets]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"there are two budgets of {name!r}; give one, or other names")
+        if name in RESERVED:
+            raise ConfigError(
+                f"no resource can be named {name!r}, as metrics.json has that for something else"
+            )
 
 
 def _budgets(options: CompressConfig) -> list[Budget]:
@@ -144,9 +173,10 @@ def _train_config(config: Config) -> TrainConfig:
     )
 
 
-def _digest(source: Path) -> str:
-    """Tell the network of a run from others."""
-    return hashlib.sha256((source / "model.pt").read_bytes()).hexdigest()[:16]
+def _digest(source: Path, budgets: Sequence[Budget]) -> str:
+    """Tell the network of a run, and budgets, from others."""
+    limits = [(budget.resource.name, budget.resource.unit, budget.limit) for budget in budgets]
+    return hashlib.sha256((source / "model.pt").read_bytes() + repr(limits).encode()).hexdigest()
 
 
 def _accuracy(source: Path) -> float:

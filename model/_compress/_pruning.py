@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -139,10 +140,9 @@ class Pruning:
             if least > budget.limit:
                 name, unit = budget.resource.name, budget.resource.unit
                 raise ResourceError(
-                    f"{name} cannot be brought down to {_amount(budget.limit, unit)}: with one "
-                    f"word of {self.layers[0].lanes} weight(s) left in each of "
-                    f"{len(self.layers)} layer(s) it is {_amount(least, unit)}; "
-                    "raise the budget, or make the network smaller"
+                    f"{name} cannot be brought down to {_amount(budget.limit, unit)}: with only "
+                    f"the largest word left in each of {len(self.layers)} layer(s) it is "
+                    f"{_amount(least, unit)}; raise the budget, or make the network smaller"
                 )
 
     def _keeps(self, order: Tensor, removed: int) -> bool:
@@ -157,7 +157,17 @@ class Pruning:
     def _measure(self, kept: Sequence[Tensor]) -> list[float]:
         pairs = zip(self.layers, kept, strict=True)
         layers = {layer.name: _weights_of(layer, part) for layer, part in pairs}
-        return [budget.resource.measure(layers) for budget in self.budgets]
+        return [_measured(budget, layers) for budget in self.budgets]
+
+
+def _measured(budget: Budget, layers: Mapping[str, LayerWeights]) -> float:
+    use = float(budget.resource.measure(layers))
+    if not math.isfinite(use):
+        raise ResourceError(
+            f"{budget.resource.name} was measured as {use}; its function has to return a finite "
+            "number for any weights"
+        )
+    return use
 
 
 def _amount(value: float, unit: str) -> str:
