@@ -123,7 +123,10 @@ def _shortened(weight: Tensor) -> Tensor:
     would then set the step and round the weights of all others to nothing.
     """
     norms = torch.linalg.vector_norm(weight.flatten(1), dim=1)
-    limit = LONGEST_ROW * norms.kthvalue((len(norms) + 3) // 4).values
+    used = norms[norms > 0]  # an output without weights says nothing of the others
+    if not len(used):
+        return weight
+    limit = LONGEST_ROW * used.kthvalue((len(used) + 3) // 4).values
     if not bool(((norms > limit) & (limit > 0)).any()):
         return weight
     factors: Tensor = (limit / norms).clamp_max(1.0)

@@ -160,9 +160,7 @@ class Trainer:
         if resume and folder.is_finished:
             self._check_same(folder.load_state("checkpoint.pt"))
             folder.save_config(self.config)  # its [hardware] table may be new
-            self.progress.message(
-                f"the run in {folder.path} is finished; --restart {verb}s it anew"
-            )
+            self.progress.message(f"the run in {folder.path} is finished; --restart {verb} it anew")
             return folder.path
         folder.make()
         self._start(resume=resume)
@@ -205,8 +203,8 @@ class Trainer:
             )
         if checkpoint.get("source", "") != self._source:
             raise ConfigError(
-                f"the run in {self.folder.path} began with another network; choose another folder "
-                "with --out, or start it over with --restart"
+                f"the run in {self.folder.path} began with another network or with other "
+                "budgets; choose another folder with --out, or start it over with --restart"
             )
 
     def _looked_at(self, config: Config) -> Config:
@@ -292,12 +290,15 @@ class Trainer:
             self.progress.advance(1, note)
         return total / count, correct / count
 
-    @staticmethod
-    def _check_finite(loss: float, epoch: int) -> None:
+    @property
+    def _table(self) -> str:
+        return "compress" if self.pruner else "train"
+
+    def _check_finite(self, loss: float, epoch: int) -> None:
         """Stop before a checkpoint of a network that is lost can replace a good one."""
         if not math.isfinite(loss):
             raise SpikeloomError(
-                f"loss became {loss} in epoch {epoch}; lower train.learning_rate, "
+                f"loss became {loss} in epoch {epoch}; lower {self._table}.learning_rate, "
                 "then start over with --restart"
             )
 

@@ -542,6 +542,11 @@ def test_a_compressed_run_can_be_compressed_further(run: Path, tmp_path: Path) -
     second = compress(first, replace(QUICK, connectivity=0.1), run=tmp_path / "second")
     left = [sum(int((w != 0).sum()) for w in weights_of(f).values()) for f in (first, second)]
     assert left[1] < left[0]
+    for method in METHODS:
+        again = replace(QUICK, connectivity=0.1, method=method)  # type: ignore[arg-type]
+        folder = compress(first, again, run=tmp_path / method)
+        course = [entry["left"] for entry in metrics_of(folder)["compression"]["trajectory"]]
+        assert max(course) < 0.36  # from where it is
     assert metrics_of(second)["name"] == "tiny_compressed"
 
 
@@ -579,6 +584,62 @@ def test_another_compression_is_not_resumed(run: Path, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_other_budgets_are_not_resumed(run: Path, tmp_path: Path) -> None:
+    rows = Resource("rows", "", lambda c: float(c.layers["hidden"].codes.any(axis=0).sum()))
+    folder = compress(run, QUICK, run=tmp_path / "small", budgets=[Budget(rows, 40.0)])
+    with pytest.raises(ConfigError, match="with other budgets"):
+        compress(run, QUICK, run=folder, budgets=[Budget(rows, 10.0)], resume=True)
+    same = compress(run, QUICK, run=folder, budgets=[Budget(rows, 40.0)], resume=True)
+    assert same == folder
+
+
+@pytest.mark.parametrize("limit", [float("nan"), float("inf")])
+def test_a_budget_is_a_finite_number(limit: float) -> None:
+    with pytest.raises(ConfigError, match="budget of connectivity must be a finite number"):
+        Budget(connectivity(), limit)
+
+
+@pytest.mark.parametrize(("name", "message"), [("loss", "no resource"), ("connectivity", "two")])
+def test_names_of_resources_are_their_own(
+    run: Path, tmp_path: Path, name: str, message: str
+) -> None:
+    taken = Budget(Resource(name, "", connectivity().measure), 0.5)
+    options = replace(QUICK, connectivity=0.5)
+    with pytest.raises(ConfigError, match=message):
+        compress(run, options, run=tmp_path / "small", budgets=[taken])
+
+
+def test_what_is_measured_may_be_a_number_of_numpy(run: Path, tmp_path: Path) -> None:
+    kept = Resource("kept", "", lambda c: np.float64(c.layers["hidden"].kept.sum()))
+    folder = compress(run, QUICK, run=tmp_path / "small", budgets=[Budget(kept, 100.0)])
+    assert compress(run, QUICK, run=folder, budgets=[Budget(kept, 100.0)], resume=True) == folder
+    lost = Resource("lost", "", lambda _: float("nan"))
+    with pytest.raises(ResourceError, match="lost was measured as nan; its function has to"):
+        compress(run, QUICK, run=tmp_path / "nan", budgets=[Budget(lost, 1.0)])
+
+
+def test_what_is_gone_stays_0_when_its_momentum_does_not(run: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, connectivity=0.1, learning_rate=0.05)
+    network = load_network(compress(run, options, run=tmp_path / "small"))
+    for layer in words_of(network, 1, ()):
+        assert not bool(layer.synapse.weight[layer.synapse.mask == 0].any())
+
+
+def test_layers_whose_engine_is_set_get_no_lanes(run: Path, tmp_path: Path) -> None:
+    text = (run / "config.toml").read_text() + '\n[hardware.layers.hidden]\nengine = "unrolled"\n'
+    other = damaged(
+        run, tmp_path / "logic", lambda folder: (folder / "config.toml").write_text(text)
+    )
+    options = replace(QUICK, connectivity=0.3, lanes=2)
+    folder = compress(other, options, run=tmp_path / "small")
+    layers = load_config(folder / "config.toml").hardware.layers
+    assert {name: layer.lanes for name, layer in layers.items()} == {
+        "conv": 2,
+        "hidden": None,
+        "output": 2,
+    }
+
+
 def test_training_does_not_look_at_the_compress_table(run: Path) -> None:
     train(replace(CONFIG, compress=replace(QUICK, connectivity=0.5)), run=run, resume=True)
     train(CONFIG, run=run, resume=True)
@@ -591,7 +652,11 @@ def test_training_does_not_look_at_the_compress_table(run: Path) -> None:
     ("change", "error", "message"),
     [
         ({}, ConfigError, "nothing is limited: give --connectivity"),
-        ({"connectivity": 1e-5}, ResourceError, r"connectivity cannot be .* it is 0\.00"),
+        (
+            {"connectivity": 1e-5},
+            ResourceError,
+            r"connectivity cannot be .* with only the l.* 0\.00",
+        ),
         ({"weight_bits": 11}, ResourceError, r"cannot be .* to 11 bits: .* it is 12 bits; raise"),
         ({"connectivity": 1.5}, ConfigError, r"compress\.connectivity must be 0 to 1"),
         ({"connectivity": 0.5, "lanes": 5}, ConfigError, "does not divide the 8 outputs of layer"),

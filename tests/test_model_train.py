@@ -131,6 +131,23 @@ def test_finished_run_is_not_trained_again(run: Path) -> None:
     assert (run / "metrics.json").read_bytes() == before
 
 
+class Heard(NullProgress):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def message(self, text: str) -> None:
+        """Keep it."""
+        self.lines.append(text)
+
+
+def test_a_finished_run_says_how_to_begin_again(run: Path) -> None:
+    heard = Heard()
+    train(CONFIG, run=run, resume=True, progress=heard)
+    assert heard.lines == [f"the run in {run} is finished; --restart trains it anew"]
+
+
 def test_other_configuration_is_not_resumed(run: Path) -> None:
     other = replace(CONFIG, seed=3)
     with pytest.raises(ConfigError, match=r"has another configuration; choose another folder"):

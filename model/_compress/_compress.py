@@ -36,6 +36,21 @@ HARDWARE_LIMITS = {
     "max_operations": "operations",
     "max_energy_nj": "energy",
 }
+RESERVED = frozenset(
+    [
+        "epoch",
+        "arithmetic",
+        "loss",
+        "accuracy",
+        "validation",
+        "seconds",
+        "settled",
+        "step",
+        "left",
+        "s",
+        "y",
+    ]
+)
 
 
 def compress(
@@ -73,6 +88,7 @@ def compress(
         DataError: If the run or the data set cannot be read.
         SpikeloomError: As `train` says.
     """
+    options = replace(options, keep=tuple(options.keep))
     loaded = load_config(source / "config.toml")
     check_config(replace(loaded, compress=options))
     if run.resolve() == source.resolve():
@@ -94,7 +110,7 @@ def compress(
             network=network,
             train=_train_config(config),
             pruner=_method(options, pruning),
-            source=_digest(source),
+            source=_digest(source, pruning.budgets),
             accuracy=_accuracy(source),
         ),
     )
@@ -106,13 +122,14 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) ->
     wanted = dict(config.hardware.layers)
     for layer in layers:
         own = wanted.get(layer.name, LayerHardware())
-        if layer.lanes > 1 and own.lanes is None:
+        if layer.has_neurons and layer.lanes > 1 and own == replace(own, engine=None, lanes=None):
             wanted[layer.name] = replace(own, lanes=layer.lanes)
         elif layer.lanes > 1 and own.lanes and layer.lanes % own.lanes:
             raise ConfigError(
                 f"words of compress.lanes = {layer.lanes} outputs are none to the hardware of "
-                f"layer {layer.name!r}, which has hardware.layers.{layer.name}.lanes = {own.lanes}; give "
-                "both the same number, or leave that of the hardware out"
+                f"layer {layer.name!r}, which has "
+                f"hardware.layers.{layer.name}.lanes = {own.lanes}; give both the same "
+                "number, or leave that of the hardware out"
             )
     return replace(
         config,
@@ -123,14 +140,21 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) ->
 
 
 def _check_budgets(options: CompressConfig, budgets: Sequence[Budget]) -> None:
-    """Refuse none, and limits of the hardware that nobody measures here."""
+    """Refuse none, names of something else, and limits of hardware that nobody measures here."""
     if not budgets:
         raise ConfigError(
             "nothing is limited: give --connectivity, --weight-bits, --board or another budget"
         )
-    measured = {budget.resource.name for budget in budgets}
+    names = [budget.resource.name for budget in budgets]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"there are two budgets of {name!r}; give one, or other names")
+        if name in RESERVED:
+            raise ConfigError(
+                f"no resource can be named {name!r}, as metrics.json has that for something else"
+            )
     for name, resource in HARDWARE_LIMITS.items():
-        if getattr(options, name) is not None and resource not in measured:
+        if getattr(options, name) is not None and resource not in names:
             raise ConfigError(
                 f"compress.{name} limits hardware, of which `spikeloom.model` knows nothing; "
                 "call `spikeloom.compress`"
@@ -176,9 +200,10 @@ def _train_config(config: Config) -> TrainConfig:
     )
 
 
-def _digest(source: Path) -> str:
-    """Tell the network of a run from others."""
-    return hashlib.sha256((source / "model.pt").read_bytes()).hexdigest()[:16]
+def _digest(source: Path, budgets: Sequence[Budget]) -> str:
+    """Tell the network of a run, and budgets, from others."""
+    limits = [(budget.resource.name, budget.resource.unit, budget.limit) for budget in budgets]
+    return hashlib.sha256((source / "model.pt").read_bytes() + repr(limits).encode()).hexdigest()
 
 
 def _accuracy(source: Path) -> float:

@@ -24,20 +24,29 @@ class Method:
 
     pruning: Pruning
     steps: int
+    first: int = field(init=False)  # words that were gone before
     done: int = 0
     is_settled: bool = False
     loss: float = 0.0
     trajectory: list[dict[str, float]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.first = self.pruning.removed
+
     def step(self, learning_rate: float, loss: float) -> None:
         """Go on after a step of the optimiser, which began with this loss."""
+        if self.done == 0:
+            self.loss = loss
+            self._remember()
         self.done += 1
-        self.loss = loss if self.done == 1 else self.loss + _SMOOTH * (loss - self.loss)
+        self.loss += _SMOOTH * (loss - self.loss)
         settled = self.is_settled
         if not settled and self.done >= self.steps:
             self._settle()
         elif not settled and (self.done % EVERY == 0 or self.done == 1):
             self._advance(learning_rate)
+        elif settled:
+            self.pruning.shrink(0.0)  # the optimiser's momentum may have moved what is gone
         if self.is_settled != settled or self.done % max(1, self.steps // _POINTS) == 0:
             self._remember()
 
@@ -113,12 +122,14 @@ class Method:
             "done": self.done,
             "is_settled": self.is_settled,
             "loss": self.loss,
+            "first": self.first,
             "trajectory": self.trajectory,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint, whose network is loaded already."""
         self.done, self.is_settled = int(state["done"]), bool(state["is_settled"])
+        self.first = int(state["first"])
         self.loss, self.trajectory = float(state["loss"]), list(state["trajectory"])
 
 
@@ -142,5 +153,6 @@ class Gradual(Method):
     def _advance(self, learning_rate: float) -> None:  # noqa: ARG002  # the schedule is fixed
         left = (1.0 - self.done / self.steps) ** 3
         order = self.pruning.order(self.scores())
-        least = self.pruning.fewest(order)
-        self.pruning.leave(order[: round(least * (1.0 - left))], regrows=False)
+        more = max(0, self.pruning.fewest(order) - self.first)
+        gone = self.first + round(more * (1.0 - left))
+        self.pruning.leave(order[:gone], regrows=False)

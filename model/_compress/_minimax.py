@@ -78,7 +78,11 @@ class Minimax(Method):
     _looked: int = 0
 
     def __post_init__(self) -> None:
-        self.s = [0.0] * (len(self.pruning.layers) if self.by_layer else 1)
+        Method.__post_init__(self)
+        layers = self.pruning.layers
+        self.s = [1.0 - int(layer.kept().sum()) / layer.count for layer in layers]
+        if not self.by_layer:
+            self.s = [self.first / self.pruning.count]
         self.z = [0.0] * len(self.pruning.budgets)
         self.start = self.pruning.use()
 

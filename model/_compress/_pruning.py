@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -143,10 +144,9 @@ class Pruning:
             if least > budget.limit:
                 name, unit = budget.resource.name, budget.resource.unit
                 raise ResourceError(
-                    f"{name} cannot be brought down to {_amount(budget.limit, unit)}: with one "
-                    f"word of {self.layers[0].lanes} weight(s) left in each of "
-                    f"{len(self.layers)} layer(s) it is {_amount(least, unit)}; "
-                    "raise the budget, or make the network smaller"
+                    f"{name} cannot be brought down to {_amount(budget.limit, unit)}: with only "
+                    f"the largest word left in each of {len(self.layers)} layer(s) it is "
+                    f"{_amount(least, unit)}; raise the budget, or make the network smaller"
                 )
 
     def _keeps(self, order: Tensor, removed: int) -> bool:
@@ -162,7 +162,7 @@ class Pruning:
         pairs = zip(self.layers, kept, strict=True)
         layers = {layer.name: _weights_of(layer, part) for layer, part in pairs}
         candidate = Candidate(layers, partial(self._graph_of, kept))
-        return [budget.resource.measure(candidate) for budget in self.budgets]
+        return [_measured(budget, candidate) for budget in self.budgets]
 
     def _graph_of(self, kept: Sequence[Tensor]) -> Graph:
         """The network with just these words, as it would be exported."""
@@ -175,6 +175,16 @@ class Pruning:
         finally:
             for synapse, (mask, regrows) in zip(synapses, before, strict=True):
                 synapse.prune(mask, regrows=regrows)
+
+
+def _measured(budget: Budget, candidate: Candidate) -> float:
+    use = float(budget.resource.measure(candidate))
+    if not math.isfinite(use):
+        raise ResourceError(
+            f"{budget.resource.name} was measured as {use}; its function has to return a finite "
+            "number for any weights"
+        )
+    return use
 
 
 def _amount(value: float, unit: str) -> str:

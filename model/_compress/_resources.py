@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeloom.ir import Graph, IntArray
+from spikeloom.ir import ConfigError, Graph, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +66,12 @@ class Budget:
 
     resource: Resource
     limit: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.limit):
+            raise ConfigError(
+                f"the budget of {self.resource.name} must be a finite number, not {self.limit}"
+            )
 
 
 def connectivity() -> Resource:

@@ -12,7 +12,15 @@ from spikeloom._budgets import hardware_budgets
 from spikeloom._course import course_of
 from spikeloom._source import load_source
 from spikeloom.ir import ConfigError, Progress, nearest_name, write_whole
-from spikeloom.model import Budget, CompressConfig, Config, compress, load_config, train
+from spikeloom.model import (
+    Budget,
+    CompressConfig,
+    Config,
+    check_config,
+    compress,
+    load_config,
+    train,
+)
 
 _TOML = ".toml"
 _SUFFIX = "_compressed"
@@ -33,10 +41,11 @@ def compress_run(
     if plot is not None and plot.is_dir():
         raise ConfigError(f"--plot must be a file to write, but {plot} is a folder; add a name")
     place = source if source.suffix == _TOML else source / "config.toml"
-    wanted = _options(load_config(place).compress, options)
+    config = load_config(place)
+    wanted = _options(config.compress, options)
+    check_config(replace(config, compress=wanted))  # before anything is trained
     run = source
     if source.suffix == _TOML:
-        config = load_config(source)
         run = Path("runs") / config.name
         train(config, run=run, data_dir=data_dir, resume=True, progress=progress)
     found = compress(
