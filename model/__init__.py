@@ -15,6 +15,7 @@ from spikeloom.model._architectures import (
 )
 from spikeloom.model._build import make_neuron
 from spikeloom.model._compress import (
+    COMPRESSED,
     Budget,
     LayerWeights,
     Resource,
@@ -73,6 +74,7 @@ from spikeloom.model._synapse import ConvSynapse, DenseSynapse, MixSynapse, Syna
 from spikeloom.model._train import train
 
 __all__ = [
+    "COMPRESSED",
     "IF",
     "LIF",
     "PLIF",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikeloom.model._compress._compress import compress
+from spikeloom.model._compress._compress import COMPRESSED, compress
 from spikeloom.model._compress._resources import (
     Budget,
     LayerWeights,
@@ -11,4 +11,12 @@ from spikeloom.model._compress._resources import (
     weight_bits,
 )
 
-__all__ = ["Budget", "LayerWeights", "Resource", "compress", "connectivity", "weight_bits"]
+__all__ = [
+    "COMPRESSED",
+    "Budget",
+    "LayerWeights",
+    "Resource",
+    "compress",
+    "connectivity",
+    "weight_bits",
+]

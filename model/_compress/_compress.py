@@ -26,7 +26,7 @@ from spikeloom.model._data import load_dataset
 from spikeloom.model._run import RunFolder, load_network
 from spikeloom.model._trainer import Plan, Trainer
 
-SUFFIX = "_compressed"  # of the name of a network
+COMPRESSED = "_compressed"  # behind the name of a network, and of its run folder
 RESERVED = frozenset(
     [
         "epoch",
@@ -114,7 +114,7 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) ->
             wanted[layer.name] = replace(own, lanes=layer.lanes)
     return replace(
         config,
-        name=config.name if config.name.endswith(SUFFIX) else config.name + SUFFIX,
+        name=config.name if config.name.endswith(COMPRESSED) else config.name + COMPRESSED,
         compress=options,
         hardware=replace(config.hardware, layers=wanted),
     )
