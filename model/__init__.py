@@ -15,6 +15,7 @@ from spikeloom.model._architectures import (
 )
 from spikeloom.model._build import make_neuron
 from spikeloom.model._compress import (
+    COMPRESSED,
     HARDWARE_LIMITS,
     Budget,
     Candidate,
@@ -75,6 +76,7 @@ from spikeloom.model._synapse import ConvSynapse, DenseSynapse, MixSynapse, Syna
 from spikeloom.model._train import train
 
 __all__ = [
+    "COMPRESSED",
     "HARDWARE_LIMITS",
     "IF",
     "LIF",

@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from listeners import StopAt
 from torch import Tensor
 
 from spikeloom.ir import (
@@ -24,7 +25,6 @@ from spikeloom.ir import (
     Dense,
     Executor,
     IntArray,
-    NullProgress,
     ResourceError,
     load_graph,
 )
@@ -493,20 +493,6 @@ def test_the_course_leads_to_the_budget(run: Path, tmp_path: Path, course: str, 
 
 
 # --- Runs -----------------------------------------------------------------------------------------
-
-
-class StopAt(NullProgress):
-    """Presses Ctrl-C after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def advance(self, units: int = 1, note: str = "") -> None:
-        """Count down."""
-        del note
-        self.left -= units
-        if self.left < 0:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from listeners import Listener, StopAt
 
 from spikeloom._source import load_source
 from spikeloom.ir import (
@@ -59,20 +60,6 @@ CONFIG = Config(
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-class StopAt(NullProgress):
-    """Presses Ctrl-C after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def advance(self, units: int = 1, note: str = "") -> None:
-        """Count down."""
-        del note
-        self.left -= units
-        if self.left < 0:
-            raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -131,21 +118,10 @@ def test_finished_run_is_not_trained_again(run: Path) -> None:
     assert (run / "metrics.json").read_bytes() == before
 
 
-class Heard(NullProgress):
-    """Remembers what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def message(self, text: str) -> None:
-        """Keep it."""
-        self.lines.append(text)
-
-
 def test_a_finished_run_says_how_to_begin_again(run: Path) -> None:
-    heard = Heard()
-    train(CONFIG, run=run, resume=True, progress=heard)
-    assert heard.lines == [f"the run in {run} is finished; --restart trains it anew"]
+    listener = Listener()
+    train(CONFIG, run=run, resume=True, progress=listener)
+    assert listener.heard == [f"the run in {run} is finished; --restart trains it anew"]
 
 
 def test_other_configuration_is_not_resumed(run: Path) -> None:
@@ -318,17 +294,6 @@ def test_training_stops_early(tmp_path: Path) -> None:
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["epochs"] < 50
     assert metrics["epochs"] - metrics["best_epoch"] == 2
-
-
-class Listener(NullProgress):
-    """Keeps every message."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def message(self, text: str) -> None:
-        """Keep it."""
-        self.heard.append(text)
 
 
 def test_network_that_cannot_be_exported_says_so_after_its_first_epoch(tmp_path: Path) -> None:

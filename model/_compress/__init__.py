@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikeloom.model._compress._compress import HARDWARE_LIMITS, compress
+from spikeloom.model._compress._compress import COMPRESSED, HARDWARE_LIMITS, compress
 from spikeloom.model._compress._resources import (
     Budget,
     Candidate,
@@ -13,6 +13,7 @@ from spikeloom.model._compress._resources import (
 )
 
 __all__ = [
+    "COMPRESSED",
     "HARDWARE_LIMITS",
     "Budget",
     "Candidate",

@@ -26,7 +26,7 @@ from spikeloom.model._data import load_dataset
 from spikeloom.model._run import RunFolder, load_network
 from spikeloom.model._trainer import Plan, Trainer
 
-SUFFIX = "_compressed"  # of the name of a network
+COMPRESSED = "_compressed"  # behind the name of a network, and of its run folder
 # Limits of the hardware, and the resources that they are about.
 HARDWARE_LIMITS = {
     "max_lut": "lut",
@@ -133,7 +133,7 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) ->
             )
     return replace(
         config,
-        name=config.name if config.name.endswith(SUFFIX) else config.name + SUFFIX,
+        name=config.name if config.name.endswith(COMPRESSED) else config.name + COMPRESSED,
         compress=options,
         hardware=replace(config.hardware, layers=wanted),
     )

@@ -69,27 +69,19 @@ class Method:
         self.is_settled = True
 
     def _remember(self) -> None:
+        left = 1.0 - self.pruning.removed / self.pruning.count
+        self.trajectory.append({"step": self.done, "loss": self.loss, "left": left, **self._now()})
+
+    def _now(self) -> dict[str, float]:
+        """What the network takes of each resource, and the dual variables."""
         uses = zip(self.pruning.budgets, self.pruning.use(), strict=True)
-        self.trajectory.append(
-            {
-                "step": self.done,
-                "loss": self.loss,
-                "left": 1.0 - self.pruning.removed / self.pruning.count,
-                **{budget.resource.name: use for budget, use in uses},
-                **self.multipliers(),
-            }
-        )
+        return {**{budget.resource.name: use for budget, use in uses}, **self.multipliers()}
 
     def end_epoch(self) -> dict[str, Any]:
         """See to the budgets, as integers may have changed; say what is left."""
         if self.is_settled and not self.pruning.keeps_budgets():
             self._settle()
-        uses = zip(self.pruning.budgets, self.pruning.use(), strict=True)
-        return {
-            "settled": self.is_settled,
-            **{budget.resource.name: use for budget, use in uses},
-            **self.multipliers(),
-        }
+        return {"settled": self.is_settled, **self._now()}
 
     def summary(self) -> dict[str, Any]:
         """Budgets, what the network takes of them, and how it came there."""

@@ -89,17 +89,22 @@ def compress(
         DataError: If the run or a data file is missing or damaged.
     """
     from spikeloom._compress import compress_run
+    from spikeloom._course import course_of
+    from spikeloom.ir import write_whole
 
-    return compress_run(
+    _check_plot(plot)
+    run = compress_run(
         Path(source),
         _path(out),
         data_dir=_path(data_dir),
         budgets=budgets,
         resume=resume,
-        plot=_path(plot),
         progress=progress or NullProgress(),
         options={name: value for name, value in options.items() if value is not None},
     )
+    if plot is not None:
+        write_whole(Path(plot), course_of(read_metrics(run)).encode())
+    return run
 
 
 def build(
@@ -190,10 +195,9 @@ def explore(
     from spikeloom._source import load_source
     from spikeloom.boards import load_board
     from spikeloom.codegen import BuildOptions, Limits
-    from spikeloom.ir import ConfigError, write_whole
+    from spikeloom.ir import write_whole
 
-    if plot is not None and Path(plot).is_dir():
-        raise ConfigError(f"--plot must be a file to write, but {plot} is a folder; add a name")
+    _check_plot(plot)
     check_rate(rate)
     chosen = load_board(board) if board else None
     loaded = load_source(source if isinstance(source, Graph) else Path(source))
@@ -203,6 +207,12 @@ def explore(
     if plot is not None:
         write_whole(Path(plot), plot_of(found).encode())
     return found
+
+
+def _check_plot(plot: StrPath | None) -> None:
+    """Refuse a folder before there is anything to draw (ConfigError)."""
+    if plot is not None and Path(plot).is_dir():
+        raise ConfigError(f"--plot must be a file to write, but {plot} is a folder; add a name")
 
 
 def parse_options(

@@ -14,6 +14,14 @@ Layers = list[str] | None
 SourceArgument = Annotated[
     Path, typer.Argument(metavar="RUN|GRAPH", help="Run folder, graph folder or graph.json.")
 ]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(envvar="SPIKELOOM_DATA", help="Folder of the data set's idx files."),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option("--resume/--restart", help="Go on from a checkpoint, or start afresh."),
+]
 EngineOption = Annotated[
     Layers,
     typer.Option(

@@ -23,6 +23,7 @@ from spikeloom import _api, _tables
 from spikeloom._arguments import (
     ClockOption,
     CurrentBuffersOption,
+    DataDirOption,
     EngineOption,
     EventFieldOption,
     EventPortsOption,
@@ -35,6 +36,7 @@ from spikeloom._arguments import (
     MinFpsOption,
     NeuronLanesOption,
     RateOption,
+    ResumeOption,
     SourceArgument,
     SparseOption,
     WeightBanksOption,
@@ -131,14 +133,8 @@ def _options(
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="Network and training.")],
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME")] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="SPIKELOOM_DATA", help="Folder of the data set's idx files."),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume/--restart", help="Go on from a checkpoint, or start afresh."),
-    ] = True,
+    data_dir: DataDirOption = None,
+    resume: ResumeOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Train a network; an interrupted run goes on where it stopped."""
@@ -157,10 +153,7 @@ def compress(
     out: Annotated[
         Path | None, typer.Option(help="Run folder.", show_default="RUN_compressed")
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="SPIKELOOM_DATA", help="Folder of the data set's idx files."),
-    ] = None,
+    data_dir: DataDirOption = None,
     connectivity: Annotated[
         float | None, typer.Option(help="Budget: share of the weights (or words) that are left.")
     ] = None,
@@ -197,10 +190,7 @@ def compress(
     epochs: Annotated[int | None, typer.Option(help="Epochs in all.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak of the cosine.")] = None,
     plot: Annotated[Path | None, typer.Option(help="SVG file to draw the course in.")] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume/--restart", help="Go on from a checkpoint, or start afresh."),
-    ] = True,
+    resume: ResumeOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Take weights away until a budget is kept, and train the others on.

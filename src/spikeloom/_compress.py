@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 
 from spikeloom._budgets import hardware_budgets
-from spikeloom._course import course_of
 from spikeloom._source import load_source
-from spikeloom.ir import ConfigError, Progress, nearest_name, write_whole
+from spikeloom.ir import ConfigError, Progress, nearest_name
 from spikeloom.model import (
+    COMPRESSED,
     Budget,
     CompressConfig,
     Config,
@@ -23,7 +22,6 @@ from spikeloom.model import (
 )
 
 _TOML = ".toml"
-_SUFFIX = "_compressed"
 
 
 def compress_run(
@@ -33,13 +31,10 @@ def compress_run(
     data_dir: Path | None,
     budgets: Sequence[Budget],
     resume: bool,
-    plot: Path | None,
     progress: Progress,
     options: Mapping[str, object],
 ) -> Path:
     """See `spikeloom.compress`."""
-    if plot is not None and plot.is_dir():
-        raise ConfigError(f"--plot must be a file to write, but {plot} is a folder; add a name")
     place = source if source.suffix == _TOML else source / "config.toml"
     config = load_config(place)
     wanted = _options(config.compress, options)
@@ -48,20 +43,16 @@ def compress_run(
     if source.suffix == _TOML:
         run = Path("runs") / config.name
         train(config, run=run, data_dir=data_dir, resume=True, progress=progress)
-    found = compress(
+    return compress(
         run,
         wanted,
-        run=out or run.with_name(run.name + _SUFFIX),
+        run=out or run.with_name(run.name + COMPRESSED),
         budgets=budgets,
         hardware=partial(_hardware, run),
         data_dir=data_dir,
         resume=resume,
         progress=progress,
     )
-    if plot is not None:
-        metrics = json.loads((found / "metrics.json").read_text(encoding="utf-8"))
-        write_whole(plot, course_of(metrics).encode())
-    return found
 
 
 def _hardware(run: Path, config: Config) -> list[Budget]:

@@ -42,7 +42,7 @@ def course_of(metrics: Mapping[str, Any]) -> str:
     """Draw the course of a compression as SVG, the same bytes for the same metrics."""
     compression = metrics["compression"]
     course: list[Mapping[str, float]] = compression["trajectory"]
-    multipliers = [name for name in course[0] if name[:2] in ("s", "s ", "y", "z ")]
+    multipliers = list(compression["multipliers"])
     left = ["left", *(budget["resource"] for budget in compression["budgets"])]
     parts = [
         ("words that are left, and what they take, as shares of what there was", left),
