@@ -33,6 +33,7 @@ from spikeloom.codegen._options import (
     ENGINES,
     EVENT,
     FAMILY,
+    UNROLLED,
     BuildOptions,
     LayerOptions,
 )
@@ -47,6 +48,7 @@ from spikeloom.codegen._search import (
     explore,
     search,
 )
+from spikeloom.codegen._unrolled import RoughUnroller, Unroller
 from spikeloom.codegen._views import Design
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "EVENT",
     "FAMILY",
     "PICOJOULES_PER_ADDITION",
+    "UNROLLED",
     "Area",
     "BuildOptions",
     "Choice",
@@ -76,7 +79,9 @@ __all__ = [
     "ManifestOutput",
     "ManifestSynapse",
     "Problem",
+    "RoughUnroller",
     "Target",
+    "Unroller",
     "emit",
     "estimate_area",
     "estimate_cycles",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,24 +74,21 @@ def kernel_of(facts: Facts, node: Dense | Conv2d) -> Kernel:
 
 
 def weights_of(kernel: Kernel, folding: Folding, value_bits: int) -> WeightMemories | SparseRows:
-    """All words of the weights, or those that hold any: as asked for, or what takes less."""
-    weight, groups, lanes = kernel.weight, kernel.groups, folding.lanes
-    if folding.sparse is None and not may_pay(weight, groups=groups, lanes=lanes):
-        folding = replace(folding, sparse=False)
-    rows = None
-    if folding.sparse is not False:
-        rows = sparse_rows(weight, groups=groups, lanes=lanes, weight_bits=kernel.weight_bits)
-    if rows is not None and folding.sparse:
-        return rows
-    memories = weight_memories(
+    """All words of the weights, or those that hold any: as asked for, or what pays."""
+    weight, bits = kernel.weight, kernel.weight_bits
+    groups, lanes = kernel.groups, folding.lanes
+    if folding.sparse or (folding.sparse is None and may_pay(weight, groups=groups, lanes=lanes)):
+        rows = sparse_rows(weight, groups=groups, lanes=lanes, weight_bits=bits)
+        if folding.sparse or rows.memory_bits <= weight.size * bits:
+            return rows
+    return weight_memories(
         weight,
         groups=groups,
         lanes=lanes,
         events=folding.events,
         value_bits=value_bits,
-        weight_bits=kernel.weight_bits,
+        weight_bits=bits,
     )
-    return memories if rows is None or not rows.pays(memories.memory_bits) else rows
 
 
 def _taps(axis: Axis, taps: int) -> IntArray:

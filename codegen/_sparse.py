@@ -10,7 +10,7 @@ from spikeloom.codegen._geometry import weight_rows
 from spikeloom.codegen._literals import address_bits, memory_file, pack, unsigned_bits
 from spikeloom.ir import IntArray
 
-_WORTH = 2  # sparse weights have to take so many times fewer bits to be the automatic choice
+_WORTH = 2  # so many times fewer clock cycles make sparse weights the automatic choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,10 +60,6 @@ class SparseRows:
         width = int(self.words.shape[1]) * self.bits + self.offset_bits
         return self.depth * width + len(self.counts) * self.entry_bits
 
-    def pays(self, all_bits: int) -> bool:
-        """Whether this is the better choice where all words would take `all_bits`."""
-        return _WORTH * self.memory_bits <= all_bits
-
     def row_file(self) -> str:
         """The row table."""
         entries = zip(self.counts.tolist(), self.firsts.tolist(), strict=True)
@@ -76,7 +72,7 @@ class SparseRows:
 
 
 def may_pay(kernel: IntArray, *, groups: int, lanes: int) -> bool:
-    """Whether so few words hold a weight that it is worth looking closer."""
+    """Whether so few words hold a weight that leaving out the others saves many clock cycles."""
     return _WORTH * share_of_words(kernel, groups=groups, lanes=lanes) <= 1
 
 

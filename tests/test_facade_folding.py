@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 import spikeloom
 from spikeloom._cli import app
-from spikeloom._folding import SHARE, Wish, clock_of, family_of, find_folding
+from spikeloom._folding import BRIDGE_BRAM, SHARE, Wish, clock_of, family_of, find_folding
 from spikeloom._plot import Axis, Box, _labels
 from spikeloom._source import load_source
 from spikeloom._vectors import Vectors
@@ -146,7 +146,7 @@ def test_a_board_gives_clock_family_and_limits(run: Path, tmp_path: Path) -> Non
     assert known["search"]["limits"] == {
         "lut": int(SHARE * board.resources.lut),
         "ff": int(SHARE * board.resources.ff),
-        "bram": board.resources.bram,
+        "bram": board.resources.bram - BRIDGE_BRAM,
     }
     assert clock_of(board, BuildOptions(clock_mhz=48.0)) == 48.0
     assert clock_of(None, BuildOptions()) == 100.0

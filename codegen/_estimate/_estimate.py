@@ -129,11 +129,17 @@ class DesignEstimator:
     family: str
     clock_mhz: float
     is_quick: bool
-    _unroller: Unroller = field(default_factory=Unroller)
+    unroller: Unroller = field(default_factory=Unroller)
 
     @classmethod
     def of(
-        cls, graph: Graph, signals: Mapping[str, IntArray], *, family: str, clock_mhz: float
+        cls,
+        graph: Graph,
+        signals: Mapping[str, IntArray],
+        *,
+        family: str,
+        clock_mhz: float,
+        unroller: Unroller | None = None,
     ) -> DesignEstimator:
         """Prepare estimates.
 
@@ -142,6 +148,7 @@ class DesignEstimator:
             signals: By node, what it puts out: see `estimate_cycles`.
             family: The devices that area is estimated for.
             clock_mhz: The clock that times are told for.
+            unroller: What has unrolled matrices before; see `lower`.
 
         Raises:
             GraphError: If the graph breaks a rule.
@@ -158,6 +165,7 @@ class DesignEstimator:
             family=family,
             clock_mhz=clock_mhz,
             is_quick=effort * count <= _LITTLE_EFFORT,
+            unroller=unroller or Unroller(),
         )
 
     def area(self, options: BuildOptions) -> Mapping[str, Area]:
@@ -209,7 +217,7 @@ class DesignEstimator:
         )
 
     def _lowered(self, options: BuildOptions) -> Design:
-        return lower(self.facts.graph, options, family=self.family, unroller=self._unroller)
+        return lower(self.facts.graph, options, family=self.family, unroller=self.unroller)
 
     def _nodes(self, layer: str) -> list[str]:
         first = self.facts.input.name  # belongs to no layer of a report

@@ -23,6 +23,15 @@ from spikeloom.codegen._unrolled._fabric import FABRICS, Fabric
 from spikeloom.codegen._unrolled._module import matrix_module
 from spikeloom.codegen._unrolled._netlist import Netlist, evaluate
 from spikeloom.codegen._unrolled._unroll import unroll
-from spikeloom.codegen._unrolled._unroller import Unroller
+from spikeloom.codegen._unrolled._unroller import RoughUnroller, Unroller
 
-__all__ = ["FABRICS", "Fabric", "Netlist", "Unroller", "evaluate", "matrix_module", "unroll"]
+__all__ = [
+    "FABRICS",
+    "Fabric",
+    "Netlist",
+    "RoughUnroller",
+    "Unroller",
+    "evaluate",
+    "matrix_module",
+    "unroll",
+]

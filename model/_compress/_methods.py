@@ -74,8 +74,9 @@ class Method:
 
     def _now(self) -> dict[str, float]:
         """What the network takes of each resource, and the dual variables."""
-        uses = zip(self.pruning.budgets, self.pruning.use(), strict=True)
-        return {**{budget.resource.name: use for budget, use in uses}, **self.multipliers()}
+        uses = self.pruning.use(roughly=not self.is_settled)
+        names = [budget.resource.name for budget in self.pruning.budgets]
+        return {**dict(zip(names, uses, strict=True)), **self.multipliers()}
 
     def end_epoch(self) -> dict[str, Any]:
         """See to the budgets, as integers may have changed; say what is left."""
@@ -145,6 +146,6 @@ class Gradual(Method):
     def _advance(self, learning_rate: float) -> None:  # noqa: ARG002  # the schedule is fixed
         left = (1.0 - self.done / self.steps) ** 3
         order = self.pruning.order(self.scores())
-        more = max(0, self.pruning.fewest(order) - self.first)
+        more = max(0, self.pruning.fewest(order, roughly=True) - self.first)
         gone = self.first + round(more * (1.0 - left))
         self.pruning.leave(order[:gone], regrows=False)

@@ -84,7 +84,7 @@ class Minimax(Method):
         if not self.by_layer:
             self.s = [self.first / self.pruning.count]
         self.z = [0.0] * len(self.pruning.budgets)
-        self.start = self.pruning.use()
+        self.start = self.pruning.use(roughly=True)
 
     def scores(self) -> list[Tensor]:
         """The loss of each word relative to its layer, for what it costs."""
@@ -158,7 +158,7 @@ class Minimax(Method):
         ]
 
     def _look_now(self, removed: int) -> _Look:
-        use = self.pruning.use()
+        use = self.pruning.use(roughly=True)
         costs = self.pruning.costs(self.scores(), use)
         left = [int(layer.kept().sum()) for layer in self.pruning.layers]
         slopes = [

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from spikeloom.ir import Graph, ResourceError
-from spikeloom.model._compress._resources import Budget, Candidate, LayerWeights
+from spikeloom.model._compress._resources import Budget, Candidate, LayerWeights, Resource
 from spikeloom.model._compress._words import Words
 from spikeloom.model._export import graph_of
 from spikeloom.model._network import Network
 
+_BRACKETS = 16  # part of the words that are left, for the first step from a rough number
 _LOOK_AHEAD = 0.25  # part of the words that are left, for the slope of a resource
 
 
@@ -70,14 +71,14 @@ class Pruning:
             if mask is not None:
                 layer.synapse.weight.mul_(mask + (1.0 - mask) * factor)
 
-    def use(self, gone: Tensor | None = None) -> list[float]:
+    def use(self, gone: Tensor | None = None, *, roughly: bool = False) -> list[float]:
         """What the network takes of each resource: as it is, or with these words gone."""
         if gone is None:
-            return self._measure([layer.kept() for layer in self.layers])
-        return self._measure(self.split(self._all_but(gone)))
+            return self._measure([layer.kept() for layer in self.layers], roughly=roughly)
+        return self._measure(self.split(self._all_but(gone)), roughly=roughly)
 
     def costs(self, scores: Sequence[Tensor], use: Sequence[float]) -> list[list[float]]:
-        """How much of each resource a word of each layer takes: `[resources][layers]`.
+        """How much of each resource a word of each layer takes, roughly: `[resources][layers]`.
 
         By what a quarter of the words that are left in a layer, the least, take together; of a
         resource on which that cannot be seen, by what all words take that are left.
@@ -89,11 +90,11 @@ class Pruning:
             least = torch.argsort(score.where(kept, torch.inf), stable=True)[:gone]
             fewer = kept.clone()
             fewer[least] = False
-            less = self._measure([*left[:place], fewer, *left[place + 1 :]])
+            less = self._measure([*left[:place], fewer, *left[place + 1 :]], roughly=True)
             for costs, now, then in zip(found, use, less, strict=True):
                 costs.append(max(0.0, now - then) / gone)
         if not all(map(any, found)):
-            least_use = self.smallest(self.order(scores))
+            least_use = self.use(self.order(scores)[: self.most], roughly=True)
             words = max(1, self.most - self.removed)
             slopes = [
                 max(now - then, 1e-9) / words for now, then in zip(use, least_use, strict=True)
@@ -115,24 +116,40 @@ class Pruning:
         order = self.order([layer.squares() for layer in self.layers])
         self._check(self.smallest(order))
 
-    def fewest(self, order: Tensor) -> int:
+    def fewest(self, order: Tensor, *, roughly: bool = False) -> int:
         """How many words of an order have to go, at least, so that all budgets are kept.
 
         Raises:
             ResourceError: If even the last words do not keep them.
         """
-        low, high = 0, self.most
+        low, high = (0, self.most) if roughly else self._bracket(order)
         while low < high:
             middle = (low + high) // 2
-            if self._keeps(order, middle):
+            if self._keeps(order, middle, roughly=roughly):
                 high = middle
             else:
                 low = middle + 1
+        if roughly:
+            return low
         while not self._keeps(order, low):  # a resource may become more where weights go
             if low == self.most:
                 self._check(self.smallest(order))
             low += 1
         return low
+
+    def _bracket(self, order: Tensor) -> tuple[int, int]:
+        """Between which numbers `fewest` is to be looked for: few, if one is known roughly."""
+        if all(budget.resource.rough is None for budget in self.budgets):
+            return 0, self.most
+        low = high = self.fewest(order, roughly=True)
+        step = max(1, (self.most - low) // _BRACKETS)
+        if self._keeps(order, high):
+            while low > 0 and self._keeps(order, low := max(0, low - step)):
+                high, step = low, 2 * step
+            return low, high
+        while high < self.most and not self._keeps(order, high := min(self.most, high + step)):
+            low, step = high, 2 * step
+        return low, high
 
     def keeps_budgets(self) -> bool:
         """Whether the network as it is takes no more than it may."""
@@ -149,8 +166,8 @@ class Pruning:
                     f"{_amount(least, unit)}; raise the budget, or make the network smaller"
                 )
 
-    def _keeps(self, order: Tensor, removed: int) -> bool:
-        pairs = zip(self.use(order[:removed]), self.budgets, strict=True)
+    def _keeps(self, order: Tensor, removed: int, *, roughly: bool = False) -> bool:
+        pairs = zip(self.use(order[:removed], roughly=roughly), self.budgets, strict=True)
         return all(use <= budget.limit for use, budget in pairs)
 
     def _all_but(self, words: Tensor) -> Tensor:
@@ -158,11 +175,11 @@ class Pruning:
         kept[words] = False
         return kept
 
-    def _measure(self, kept: Sequence[Tensor]) -> list[float]:
+    def _measure(self, kept: Sequence[Tensor], *, roughly: bool) -> list[float]:
         pairs = zip(self.layers, kept, strict=True)
         layers = {layer.name: _weights_of(layer, part) for layer, part in pairs}
         candidate = Candidate(layers, partial(self._graph_of, kept))
-        return [_measured(budget, candidate) for budget in self.budgets]
+        return [_measured(budget.resource, candidate, roughly) for budget in self.budgets]
 
     def _graph_of(self, kept: Sequence[Tensor]) -> Graph:
         """The network with just these words, as it would be exported."""
@@ -177,11 +194,12 @@ class Pruning:
                 synapse.prune(mask, regrows=regrows)
 
 
-def _measured(budget: Budget, candidate: Candidate) -> float:
-    use = float(budget.resource.measure(candidate))
+def _measured(resource: Resource, candidate: Candidate, roughly: bool) -> float:
+    measure = resource.rough if roughly and resource.rough else resource.measure
+    use = float(measure(candidate))
     if not math.isfinite(use):
         raise ResourceError(
-            f"{budget.resource.name} was measured as {use}; its function has to return a finite "
+            f"{resource.name} was measured as {use}; its function has to return a finite "
             "number for any weights"
         )
     return use

@@ -52,12 +52,18 @@ class Candidate:
 class Resource:
     """Something that a network takes.
 
-    `measure` says how much of it a candidate takes; taking weights away should never make it more.
+    Attributes:
+        name: What it is called in messages and in `metrics.json`.
+        unit: Of its numbers, for messages.
+        measure: How much of it a candidate takes; taking weights away should never make it more.
+        rough: The same, if there is a quicker way with an error of some percent: it is asked while
+            words go, and `measure` about what is left in the end.
     """
 
     name: str
     unit: str
     measure: Callable[[Candidate], float]
+    rough: Callable[[Candidate], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

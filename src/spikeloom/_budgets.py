@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
-from spikeloom._folding import SHARE, estimator_of, family_of
+from spikeloom._folding import estimator_of, family_of, limits_on
 from spikeloom._source import Source
 from spikeloom._vectors import Vectors
 from spikeloom.boards import Board, load_board
 from spikeloom.codegen import (
+    UNROLLED,
     Area,
     BuildOptions,
     Estimate,
     LayerOptions,
+    Limits,
+    RoughUnroller,
+    Unroller,
     estimate_area,
     lower,
 )
@@ -22,6 +26,7 @@ from spikeloom.model import (
     HARDWARE_LIMITS,
     Budget,
     Candidate,
+    CompressConfig,
     Config,
     HardwareConfig,
     Resource,
@@ -38,11 +43,13 @@ class Meter:
         vectors: Inputs that clock cycles and additions are estimated for.
         options: Engines and folding.
         board: The device; None for one of the usual family.
+        unroller: What makes logic of matrices.
     """
 
     vectors: Vectors
     options: BuildOptions
     board: Board | None
+    unroller: Unroller = field(default_factory=Unroller)
     _graph: Graph | None = None
     _area: Area | None = None
     _estimate: Estimate | None = None
@@ -52,7 +59,8 @@ class Meter:
         graph = self._look_at(candidate)
         if self._area is None:
             family = family_of(self.board)
-            self._area = estimate_area(lower(graph, self.options, family=family), family).total
+            design = lower(graph, self.options, family=family, unroller=self.unroller)
+            self._area = estimate_area(design, family).total
         return self._area
 
     def estimate(self, candidate: Candidate) -> Estimate:
@@ -60,7 +68,7 @@ class Meter:
         graph = self._look_at(candidate)
         if self._estimate is None:
             source = Source(graph, self.vectors, self.options)
-            estimator = estimator_of(source, self.options, self.board, None)
+            estimator = estimator_of(source, self.options, self.board, None, self.unroller)
             self._estimate = estimator.estimate(self.options)
             self._area = self._estimate.area
         return self._estimate
@@ -75,23 +83,29 @@ class Meter:
 def hardware_budgets(config: Config, vectors: Vectors) -> list[Budget]:
     """The budgets that a configuration sets for the hardware that is built with it.
 
-    A board's look-up tables and flip-flops are budgets up to the share that can be routed, and all
-    of its block RAMs; a number that is given beside it counts if it is less.
+    What a board has is a budget up to the share that can be routed, or to the number that is given
+    beside it.  A matrix in logic is measured roughly while words go, as it takes long to unroll.
 
     Raises:
         ConfigError: If there is no such board.
     """
     options = config.compress
     board = load_board(options.board) if options.board else None
-    meter = Meter(vectors, _folding_of(config.hardware), board)
-    limits = _of_board(board) if board else {}
-    for name, resource in HARDWARE_LIMITS.items():
-        given = getattr(options, name)
-        if given is not None:
-            limits[resource] = min(float(given), limits.get(resource, float(given)))
+    folding = _folding_of(config.hardware)
+    meter, rough = Meter(vectors, folding, board), None
+    if any(layer.engine == UNROLLED for layer in folding.layers.values()):
+        rough = Meter(vectors, folding, board, RoughUnroller())
     return [
-        Budget(Resource(name, _UNITS.get(name, ""), partial(_use, meter, name)), limit)
-        for name, limit in limits.items()
+        Budget(
+            Resource(
+                name,
+                _UNITS.get(name, ""),
+                partial(_use, meter, name),
+                partial(_use, rough, name) if rough else None,
+            ),
+            limit,
+        )
+        for name, limit in _limits(options, board).items()
     ]
 
 
@@ -102,9 +116,12 @@ def _folding_of(hardware: HardwareConfig) -> BuildOptions:
     )
 
 
-def _of_board(board: Board) -> dict[str, float]:
-    has = board.resources
-    return {"lut": SHARE * has.lut, "ff": SHARE * has.ff, "bram": float(has.bram)}
+def _limits(options: CompressConfig, board: Board | None) -> dict[str, float]:
+    """How much there may be of each resource."""
+    given = {resource: getattr(options, name) for name, resource in HARDWARE_LIMITS.items()}
+    on_board = limits_on(board, Limits(lut=given["lut"], ff=given["ff"], bram=given["bram"]))
+    given |= {"lut": on_board.lut, "ff": on_board.ff, "bram": on_board.bram}
+    return {resource: float(limit) for resource, limit in given.items() if limit is not None}
 
 
 def _use(meter: Meter, name: str, candidate: Candidate) -> float:

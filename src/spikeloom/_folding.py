@@ -23,6 +23,7 @@ from spikeloom.codegen import (
     Limits,
     Problem,
     Target,
+    Unroller,
     explore,
     random_signals,
     recorded_signals,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 INFERENCES = 16  # that estimates are made of, at most
 SEED = 0x5EED
+BRIDGE_BRAM = 1  # block RAMs of the serial bridge, in families where small memories take one
 SHARE = 0.85  # of a board's logic that is used: place and route needs room, an estimate errs
 
 
@@ -107,7 +109,11 @@ def clock_of(board: Board | None, options: BuildOptions) -> float:
 
 
 def estimator_of(
-    source: Source, options: BuildOptions, board: Board | None, rate: float | None
+    source: Source,
+    options: BuildOptions,
+    board: Board | None,
+    rate: float | None,
+    unroller: Unroller | None = None,
 ) -> DesignEstimator:
     """Return what estimates designs of a graph, for recorded inputs or a rate of events.
 
@@ -119,6 +125,7 @@ def estimator_of(
         _signals(source, rate),
         family=family_of(board),
         clock_mhz=clock_of(board, options),
+        unroller=unroller,
     )
 
 
@@ -188,18 +195,22 @@ def _problem(
 def _target(goal: Goal, limits: Limits, board: Board | None, options: BuildOptions) -> Target:
     return Target(
         goal=goal,
-        limits=_limits_on(board, limits),
+        limits=limits_on(board, limits),
         device=_device(board),
         clock_mhz=clock_of(board, options),
     )
 
 
-def _limits_on(board: Board | None, limits: Limits) -> Limits:
+def limits_on(board: Board | None, limits: Limits) -> Limits:
     """Limits as asked for, up to all that the board has, and its share where nothing was."""
     if board is None:
         return limits
     has = board.resources
-    own = {"lut": int(has.lut * SHARE), "ff": int(has.ff * SHARE), "bram": has.bram}
+    own = {
+        "lut": int(has.lut * SHARE),
+        "ff": int(has.ff * SHARE),
+        "bram": max(0, has.bram - BRIDGE_BRAM),
+    }
     asked = {name: getattr(limits, name) for name in own}
     return replace(
         limits,
