@@ -25,7 +25,7 @@ from spikeloom.boards import Resources
 from spikeloom.codegen import Manifest, ManifestLayer
 from spikeloom.ir import EXACT, ConfigError, Progress, load_graph
 
-_FOLDING = ("kind", "engine", "neurons", "weight_bits", "membrane_bits", "lanes", "event_ports")
+_FOLDING = ("kind", "engine", "neurons", "weight_bits", "lanes", "event_ports")
 _SIMULATED = {"cycles", "latency_us", "accuracy"}  # by `verify`, over inferences of its own number
 
 

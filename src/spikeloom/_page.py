@@ -9,6 +9,7 @@ import spikeloom
 from spikeloom._report import Report
 from spikeloom._sheets import (
     Sheet,
+    comparison_gaps,
     comparison_notes,
     comparison_sheets,
     report_notes,
@@ -19,10 +20,11 @@ from spikeloom.hdl_templates import environment
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Sheets below a heading, and what is to be known about them."""
+    """Sheets below a heading, what is missing in them, and what is to be known about them."""
 
     heading: str
     sheets: tuple[Sheet, ...]
+    gaps: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -35,6 +37,6 @@ def page_of(report: Report) -> str:
 def _parts(report: Report) -> Iterator[Part]:
     found = report.comparison
     if found is not None:
-        notes = tuple(comparison_notes(found))
-        yield Part("Comparison", comparison_sheets(found), notes)
-    yield Part("Report", report_sheets(report), tuple(report_notes(report)))
+        gaps, notes = tuple(comparison_gaps(found)), tuple(comparison_notes(found))
+        yield Part("Comparison", comparison_sheets(found), gaps, notes)
+    yield Part("Report", report_sheets(report), (), tuple(report_notes(report)))

@@ -144,10 +144,14 @@ def comparison_sheets(comparison: Comparison) -> tuple[Sheet, ...]:
     )
 
 
+def comparison_gaps(comparison: Comparison) -> Iterator[str]:
+    """Say what is not known, and how to get it."""
+    return map(_sentence, comparison.missing)
+
+
 def comparison_notes(comparison: Comparison) -> Iterator[str]:
-    """Say what is missing, what differs beside the network, and what the figures are."""
+    """Say what differs beside the network, and what the figures are."""
     yield f"Before: {comparison.before}. After: {comparison.after}."
-    yield from map(_sentence, comparison.missing)
     yield from (f"Differs too: {note}." for note in comparison.notes)
     if comparison.predictions_unchanged is not None:
         yield f"{100 * comparison.predictions_unchanged:.2f} % of the predictions are unchanged."

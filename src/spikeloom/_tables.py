@@ -11,11 +11,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spikeloom._comparison import Comparison
 from spikeloom._folding import Exploration
 from spikeloom._report import Report
 from spikeloom._sheets import (
     UNKNOWN,
     Sheet,
+    comparison_gaps,
     comparison_notes,
     comparison_sheets,
     kind_text,
@@ -244,11 +246,16 @@ def of_synthesis(results: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 def of_report(report: Report) -> RenderableType:
     """Show the hardware of each layer and what an inference takes, or the change of both."""
-    if report.comparison is None:
-        sheets, notes = report_sheets(report), report_notes(report)
-    else:
-        sheets, notes = comparison_sheets(report.comparison), comparison_notes(report.comparison)
-    return Group(*map(_of_sheet, sheets), *(Text(note, style="dim") for note in notes))
+    if report.comparison is not None:
+        return _of_comparison(report.comparison)
+    notes = (Text(note, style="dim") for note in report_notes(report))
+    return Group(*map(_of_sheet, report_sheets(report)), *notes)
+
+
+def _of_comparison(comparison: Comparison) -> RenderableType:
+    gaps = (Text(gap, style="yellow") for gap in comparison_gaps(comparison))
+    notes = (Text(note, style="dim") for note in comparison_notes(comparison))
+    return Group(*map(_of_sheet, comparison_sheets(comparison)), *gaps, *notes)
 
 
 def _of_sheet(sheet: Sheet) -> RenderableType:
