@@ -381,6 +381,14 @@ def test_other_tools_and_foldings_are_said(known: tuple[Path, Path], tmp_path: P
     )
 
 
+def test_other_event_fields_are_said(dense: Path, tmp_path: Path) -> None:
+    options = BuildOptions(layers={"fc1": LayerOptions(lanes=LANES, event_field=2)})
+    other = spikeloom.build(
+        dense.parent / "run", tmp_path / "small" / "out", board=BOARD, options=options
+    )
+    assert compared(dense, other).notes == ("layer 'hidden', event fields",)
+
+
 def test_layers_of_one_build_only_are_shown_as_such(dense: Path, tmp_path: Path) -> None:
     other = build(network(layer="middle"), tmp_path / "small")
     comparison = compared(dense, other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -61,18 +61,24 @@ def _measure(out: Path, manifest: Manifest) -> dict[str, Any]:
     return {
         "inferences": len(inputs),
         "layers": layers,
-        "additions": {
-            layer.name: _additions(layer, graph, inputs, activities[layer.name].synops)
-            for layer in manifest.layers
-        },
+        "additions": _additions(graph, manifest.layers, inputs, activities),
         "decision": decision.to_json() if decision else None,
     }
 
 
 def _additions(
-    layer: ManifestLayer, graph: Graph, inputs: NDArray[np.unsignedinteger], synops: float
-) -> float:
-    """Return the additions of a layer: a synaptic operation each, but for what leaves some out."""
-    if any(s.sparse or s.field_values or s.engine == UNROLLED for s in layer.synapses):
-        return sum(count_additions(graph, layer.synapses, inputs).values())
-    return synops
+    graph: Graph,
+    built: Sequence[ManifestLayer],
+    inputs: NDArray[np.unsignedinteger],
+    activities: Mapping[str, Activity],
+) -> dict[str, float]:
+    """Return the additions of each layer: its synaptic operations, where it makes all of them."""
+    other = [layer for layer in built if not _adds_all(layer)]
+    counted = count_additions(graph, [s for layer in other for s in layer.synapses], inputs)
+    sums = {layer.name: sum(counted[s.name] for s in layer.synapses) for layer in other}
+    return {layer.name: sums.get(layer.name, activities[layer.name].synops) for layer in built}
+
+
+def _adds_all(layer: ManifestLayer) -> bool:
+    """Whether each event adds each weight that it reaches, those that are 0 too."""
+    return not any(s.sparse or s.field_values or s.engine == UNROLLED for s in layer.synapses)

@@ -296,9 +296,11 @@ def _folded_otherwise(before: ManifestLayer, after: ManifestLayer) -> Iterator[s
     for name in _FOLDING:
         what = f"layer {after.name!r}, {name.replace('_', ' ')}"
         yield from _differing(what, getattr(first, name), getattr(second, name))
-    yield from _differing(
-        f"layer {after.name!r}, neuron lanes", before.neuron_lanes, after.neuron_lanes
-    )
+    where = f"layer {after.name!r}"
+    yield from _differing(f"{where}, neuron lanes", before.neuron_lanes, after.neuron_lanes)
+    fields = [tuple(s.field_values for s in layer.synapses) for layer in (before, after)]
+    if fields[0] != fields[1]:
+        yield f"{where}, event fields"
 
 
 def _differing(what: str, before: object, after: object) -> Iterator[str]:
