@@ -91,8 +91,8 @@ def section(outs: list[Path]) -> str:
         "|---|---|---|---|---|---|---|",
         *(line for out in outs for line in boards(out)),
         "",
-        "\\* per image; a count of operations, not a measured power: synaptic operations x 0.9 pJ, "
-        "an addition in 45 nm; neuron updates are not counted.",
+        "\\* per image; a count of operations, not a measured power: additions of weights "
+        "x 0.9 pJ, each as in 45 nm; neuron updates are not counted.",
         END,
     ]
     return "\n".join(lines)

@@ -51,7 +51,8 @@ class ManifestSynapse:
     """One synapse or product as built; the weights of a product are those it holds at a time.
 
     Of `words` of `lanes` weights the memories hold `stored_words`; both are 0 where there are
-    no such memories.
+    no such memories.  `field_values` neighbouring values are one event together, 0 without event
+    fields; where `sparse`, words that are all 0 are neither stored nor visited.
     """
 
     name: str
@@ -64,6 +65,8 @@ class ManifestSynapse:
     current_bits: int
     words: int = 0
     stored_words: int = 0
+    field_values: int = 0
+    sparse: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -303,6 +303,8 @@ def _view(layout: _Layout, result: Stream) -> SynapseView:
         current_bits=result.bits,
         words=layout.words * layout.tables.taps * layout.channels,
         stored_words=_stored_words(layout.weights),
+        field_values=layout.folding.events.field_values,
+        sparse=isinstance(layout.weights, SparseRows),
     )
 
 

@@ -159,6 +159,8 @@ class SynapseView:
     current_bits: int
     words: int = 0  # of `lanes` weights, where the event engine reads them from memories
     stored_words: int = 0  # of these; sparse weights leave some out, equal rows are there once
+    field_values: int = 0  # neighbouring values that are one event together, 0 without fields
+    sparse: bool = False  # words of weights that are all 0 are neither stored nor visited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

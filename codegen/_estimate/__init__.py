@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikeloom.codegen._estimate._additions import count_additions
 from spikeloom.codegen._estimate._area import Area, AreaEstimate, estimate_area
 from spikeloom.codegen._estimate._cycles import (
     Cycles,
@@ -30,6 +31,7 @@ __all__ = [
     "LayerEstimate",
     "Load",
     "additions_of",
+    "count_additions",
     "estimate_area",
     "estimate_cycles",
     "estimate_fmax",

@@ -9,10 +9,10 @@ from typing import Any
 from spikeloom.codegen._estimate._area import Area, estimate_area
 from spikeloom.codegen._estimate._cycles import estimate_cycles
 from spikeloom.codegen._estimate._fmax import Fmax, estimate_fmax
-from spikeloom.codegen._estimate._load import Load, additions_of, load_of
+from spikeloom.codegen._estimate._load import Load, additions_in, load_of
 from spikeloom.codegen._facts import Engine, Facts, facts_of
 from spikeloom.codegen._lower import lower
-from spikeloom.codegen._options import UNROLLED, BuildOptions
+from spikeloom.codegen._options import BuildOptions
 from spikeloom.codegen._unrolled import Unroller
 from spikeloom.codegen._views import Design
 from spikeloom.ir import Graph, IntArray
@@ -188,6 +188,7 @@ class DesignEstimator:
         """Estimate a design of the graph that is lowered already."""
         area = estimate_area(design, self.family)
         cycles = estimate_cycles(design, self.signals)
+        synapses = {view.name: view for layer in design.layers for view in layer.synapses}
         interval = cycles.interval if cycles.interval.size else cycles.latency
         layers = tuple(
             LayerEstimate(
@@ -197,7 +198,7 @@ class DesignEstimator:
                 ),
                 busy=float(cycles.busy[layer.name].mean()),
                 additions=sum(
-                    _additions(design, self.loads[name], self.facts, name)
+                    additions_in(self.facts, synapses[name], self.loads[name])
                     for name in self.facts.engines(layer.name)
                 ),
             )
@@ -222,26 +223,3 @@ class DesignEstimator:
     def _nodes(self, layer: str) -> list[str]:
         first = self.facts.input.name  # belongs to no layer of a report
         return [n for n, owner in self.facts.layers.items() if owner == layer and n != first]
-
-
-def _additions(design: Design, load: Load, facts: Facts, name: str) -> float:
-    """Additions of an inference in one synapse or product of a design."""
-    views = {view.name: view for layer in design.layers for view in layer.synapses}
-    return additions_of(
-        facts,
-        name,
-        load,
-        in_logic=views[name].engine == UNROLLED,
-        field_values=_parameter(design, name, "FieldValues"),
-        sparse_lanes=views[name].lanes if _parameter(design, name, "SparseRows") else 0,
-    )
-
-
-def _parameter(design: Design, name: str, parameter: str) -> int:
-    """A parameter of a synapse, 0 where it has none of that name."""
-    for block in design.blocks:
-        for instance in block.instances:
-            if instance.name == f"u_{name}":
-                found = {p.name: p.value for s in instance.sections for p in s.parameters}
-                return int(found.get(parameter, 0))
-    return 0

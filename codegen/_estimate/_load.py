@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from spikeloom.codegen._events import Events
 from spikeloom.codegen._facts import Engine, Facts
 from spikeloom.codegen._kernel import kernel_of
+from spikeloom.codegen._options import UNROLLED
 from spikeloom.codegen._sparse import words_of_rows
 from spikeloom.ir import Conv2d, Dense, IntArray, Product, fan_out, pools_before
 
@@ -77,6 +79,21 @@ class Load:
         return (float(self.events().sum()) + self.values.size / _WORD) / len(self.values)
 
 
+class BuiltSynapse(Protocol):
+    """What additions depend on: a synapse as built, in the views or in the manifest."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def lanes(self) -> int: ...
+    @property
+    def field_values(self) -> int: ...
+    @property
+    def sparse(self) -> bool: ...
+
+
 def load_of(facts: Facts, name: str, signals: Mapping[str, IntArray]) -> Load:
     """Return what an engine does for recorded values.
 
@@ -133,3 +150,15 @@ def additions_of(
     assert isinstance(node, Dense)
     count = int(np.count_nonzero(node.weight)) * math.prod(source.pool)
     return float(count * load.bits * load.values.shape[1])
+
+
+def additions_in(facts: Facts, synapse: BuiltSynapse, load: Load) -> float:
+    """Return the mean additions of weights in an inference of a synapse or product as built."""
+    return additions_of(
+        facts,
+        synapse.name,
+        load,
+        in_logic=synapse.engine == UNROLLED,
+        field_values=synapse.field_values,
+        sparse_lanes=synapse.lanes if synapse.sparse else 0,
+    )

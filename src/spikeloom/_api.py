@@ -92,7 +92,7 @@ def compress(
     from spikeloom._course import course_of
     from spikeloom.ir import write_whole
 
-    _check_plot(plot)
+    _check_file("--plot", plot)
     run = compress_run(
         Path(source),
         _path(out),
@@ -197,7 +197,7 @@ def explore(
     from spikeloom.codegen import BuildOptions, Limits
     from spikeloom.ir import write_whole
 
-    _check_plot(plot)
+    _check_file("--plot", plot)
     check_rate(rate)
     chosen = load_board(board) if board else None
     loaded = load_source(source if isinstance(source, Graph) else Path(source))
@@ -209,10 +209,10 @@ def explore(
     return found
 
 
-def _check_plot(plot: StrPath | None) -> None:
-    """Refuse a folder before there is anything to draw (ConfigError)."""
-    if plot is not None and Path(plot).is_dir():
-        raise ConfigError(f"--plot must be a file to write, but {plot} is a folder; add a name")
+def _check_file(option: str, path: StrPath | None) -> None:
+    """Refuse a folder before there is anything to write (ConfigError)."""
+    if path is not None and Path(path).is_dir():
+        raise ConfigError(f"{option} must be a file to write, but {path} is a folder; add a name")
 
 
 def parse_options(
@@ -347,20 +347,53 @@ def _check_boards(manifest: Manifest, names: Sequence[str]) -> None:
         check_fit(manifest, board)
 
 
-def report(out: StrPath, *, board: str | None = None, progress: Progress | None = None) -> Report:
+def report(
+    out: StrPath,
+    *,
+    before: StrPath | None = None,
+    board: str | None = None,
+    core_only: bool = False,
+    html: StrPath | None = None,
+    progress: Progress | None = None,
+) -> Report:
     """Return what each layer of `out` costs, from what is known so far.
 
+    Args:
+        out: An output folder.
+        before: Another output folder to compare with, such as that of the network before
+            compression; it is the `comparison` of what is returned.
+        board: Whose synthesis to show; by default that of the build, or another one that there is.
+        core_only: Show the synthesis of the network alone, without the board's pins.
+        html: A file to write the report to, as a page.
+        progress: What shows how far it is.
+
     Raises:
-        BuildError: If `out` is no output folder.
-        ConfigError: If `board` is unknown or `out` was not synthesised for it.
-        DataError: If the graph, the vectors or an earlier result of `out` are damaged.
-        ToolError: If `out` was synthesised, its layers are still to be counted,
+        BuildError: If `out` or `before` is no output folder.
+        ConfigError: If `board` is unknown or `out` was not synthesised for it, or `before` is
+            for another task or has other test inputs.
+        DataError: If the graph, the vectors or an earlier result of a folder are damaged.
+        ToolError: If a folder was synthesised, its layers are still to be counted,
             and Yosys is missing or fails.
     """
-    from spikeloom._report import make_report
+    from spikeloom._compare import compare_builds
+    from spikeloom._page import page_of
+    from spikeloom._report import board_to_show, make_report
+    from spikeloom.ir import write_whole
 
-    manifest = read_manifest(out)
-    return make_report(Path(out), manifest, board=board, progress=progress or NullProgress())
+    _check_file("--html", html)
+    folder, manifest = Path(out), read_manifest(out)
+    shown = progress or NullProgress()
+    if before is None:
+        chosen = board_to_show(folder, manifest.board, board, core_only=core_only)
+        result = make_report(folder, manifest, board=chosen, core_only=core_only, progress=shown)
+    else:
+        earlier = Path(before), read_manifest(before)
+        result = compare_builds(
+            earlier, (folder, manifest), board=board, core_only=core_only, progress=shown
+        )
+    if html is not None:
+        write_whole(Path(html), page_of(result).encode())
+    return result
 
 
 def list_boards() -> tuple[Board, ...]:

@@ -403,11 +403,24 @@ def report(
         str | None,
         typer.Option(help="Whose synthesis to show.", show_default="that of the build"),
     ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(help="Folder made by `build` to compare with, as before compression."),
+    ] = None,
+    core_only: Annotated[
+        bool, typer.Option("--core-only", help="Show the synthesis without pins and serial port.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(help="HTML file to write the report to.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what each layer costs: memory, logic, cycles, spikes, energy."""
+    """Show what each layer costs: memory, logic, cycles, spikes, energy.
+
+    With --before: what it cost before and costs after, of the same board and test inputs.
+    """
     with _session("nothing was changed") as progress:
-        result = _api.report(out, board=board, progress=progress)
+        result = _api.report(
+            out, before=before, board=board, core_only=core_only, html=html, progress=progress
+        )
     _print(as_json, result.to_json(), _tables.of_report(result))
 
 

@@ -3,12 +3,89 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spikeloom.ir import DataError
 
 ESTIMATE = "estimate.json"  # that `build` writes
+_CORE = "-core"  # behind the board, where the network was synthesised alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesis:
+    """What `synth` found of a whole design; None is what the tools do not tell."""
+
+    board: str
+    core_only: bool
+    lut: int | None
+    ff: int | None
+    bram: int | None
+    fmax_mhz: float | None
+    seed: int | None
+    tools: Mapping[str, str]
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What `verify` found; `cycles` and `layer_cycles` are means of an inference."""
+
+    inferences: int | None
+    passed: bool | None
+    cycles: float | None
+    layer_cycles: Mapping[str, float]
+    accuracy: float | None
+    simulator: str | None
+
+
+def synthesised_boards(out: Path, *, core_only: bool = False) -> list[str]:
+    """Return the boards that `out` was synthesised for, with their pins or the core alone."""
+    names = (path.stem.removeprefix("synth-") for path in out.glob("synth-*.json"))
+    return sorted(name.removesuffix(_CORE) for name in names if name.endswith(_CORE) is core_only)
+
+
+def read_synthesis(out: Path, board: str, *, core_only: bool = False) -> Synthesis | None:
+    """Read what `synth` found for a board, None before it ran.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    result = read_result(out / f"synth-{board}{_CORE if core_only else ''}.json")
+    if result is None:
+        return None
+    return Synthesis(
+        board=board,
+        core_only=core_only,
+        lut=result.get("lut"),
+        ff=result.get("ff"),
+        bram=result.get("bram"),
+        fmax_mhz=result.get("fmax_mhz"),
+        seed=result.get("seed"),
+        tools=result.get("tool") or {},
+        note=result.get("note") or "",
+    )
+
+
+def read_simulation(out: Path) -> Simulation | None:
+    """Read what `verify` found, None before it ran.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    result = read_result(out / "verify.json")
+    if result is None:
+        return None
+    return Simulation(
+        inferences=result.get("inferences"),
+        passed=result.get("passed"),
+        cycles=(result.get("cycles_per_inference") or {}).get("mean"),
+        layer_cycles=result.get("layer_cycles") or {},
+        accuracy=result.get("accuracy"),
+        simulator=result.get("simulator"),
+    )
 
 
 def read_result(path: Path) -> dict[str, Any] | None:

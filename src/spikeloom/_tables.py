@@ -11,23 +11,26 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spikeloom._comparison import Comparison
 from spikeloom._folding import Exploration
-from spikeloom._report import ENERGY_NOTE, LayerReport, Report
+from spikeloom._report import Report
+from spikeloom._sheets import (
+    UNKNOWN,
+    Sheet,
+    comparison_gaps,
+    comparison_notes,
+    comparison_sheets,
+    kind_text,
+    number_text,
+    pace_text,
+    report_notes,
+    report_sheets,
+)
 from spikeloom._summary import summarise
 from spikeloom.boards import Fit
 from spikeloom.codegen import EVENT, Manifest
 
 Renderable = RenderableType
-UNKNOWN = "-"
-
-
-def _number(value: float | str | None, digits: int = 1) -> str:
-    """Write a number with thousands apart, `-` where it is not known."""
-    if value is None:
-        return UNKNOWN
-    if isinstance(value, str):
-        return value
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
 
 
 def _pairs(title: str, rows: Sequence[tuple[str, str]], note: str = "") -> RenderableType:
@@ -49,7 +52,9 @@ def of_training(run: Path, metrics: Mapping[str, Any]) -> RenderableType:
         if value is not None
     ]
     names = ("test_images", "epochs", "best_epoch", "seconds")
-    rows += [(name.replace("_", " "), _number(metrics[name])) for name in names if name in metrics]
+    rows += [
+        (name.replace("_", " "), number_text(metrics[name])) for name in names if name in metrics
+    ]
     return _pairs(f"Trained: {run}", rows, f"next: spikeloom build {run}")
 
 
@@ -59,7 +64,7 @@ def of_compression(run: Path, metrics: Mapping[str, Any]) -> RenderableType:
     table = _table(f"Compressed: {run}", ("layer",), ("words", "left", "share"))
     for name, words in compression["words"].items():
         share = f"{100 * words['left'] / words['all']:.1f} %"
-        table.add_row(name, _number(words["all"]), _number(words["left"]), share)
+        table.add_row(name, number_text(words["all"]), number_text(words["left"]), share)
     lines = [
         f"{budget['resource']}: {budget['use']:,.6g} of at most {budget['limit']:,.6g} "
         f"{budget['unit']}".rstrip()
@@ -81,11 +86,6 @@ def _table(title: str, texts: Sequence[str], numbers: Sequence[str] = ()) -> Tab
     return table
 
 
-def _kind(kind: str | None, engine: str | None) -> str:
-    """Name what a layer is, and its engine if that is not the usual one."""
-    return ", ".join(word for word in (kind, engine) if word and word != EVENT)
-
-
 def of_build(
     out: Path, manifest: Manifest, fits: Sequence[Fit], known: Mapping[str, Any]
 ) -> RenderableType:
@@ -100,8 +100,8 @@ def of_build(
     }
     table = _table(f"Built: {out}", ("layer", "kind"), tuple(columns.values()))
     for summary in map(summarise, manifest.layers):
-        cells = [_number(getattr(summary, name)) for name in columns]
-        table.add_row(summary.name, _kind(summary.kind, summary.engine), *cells)
+        cells = [number_text(getattr(summary, name)) for name in columns]
+        table.add_row(summary.name, kind_text(summary.kind, summary.engine), *cells)
     lines = [f"{len(manifest.files)} files, top module {manifest.top}", *map(str, fits)]
     following = Text(f"next: spikeloom verify {out} --probe", style="dim")
     return Group(table, *_of_estimate(known), *map(Text, lines), following)
@@ -122,10 +122,10 @@ def _of_estimate(known: Mapping[str, Any]) -> Iterator[RenderableType]:
     )
     names = ("lut", "ff", "bram", "busy_cycles", "additions", "energy_pj")
     for layer in estimate["layers"]:
-        table.add_row(layer["name"], *(_number(layer[name]) for name in names))
+        table.add_row(layer["name"], *(number_text(layer[name]) for name in names))
     table.add_section()
     total = {**estimate, "busy_cycles": ""}
-    table.add_row("core", *(_number(total[name]) for name in names), style="bold")
+    table.add_row("core", *(number_text(total[name]) for name in names), style="bold")
     yield table
     yield Text(pace_text(estimate))
     if search:
@@ -141,26 +141,14 @@ def _excess_text(excess: Mapping[str, Mapping[str, int]]) -> str:
     """Say of what a board has too little."""
     names = {"lut": "LUT", "ff": "FF", "bram": "BRAM"}
     return ", ".join(
-        f"{_number(both['estimated'])} {names[name]} of {_number(both['available'])}"
+        f"{number_text(both['estimated'])} {names[name]} of {number_text(both['available'])}"
         for name, both in excess.items()
-    )
-
-
-def pace_text(estimate: Mapping[str, Any]) -> str:
-    """Say how fast a design is estimated to be."""
-    return (
-        f"estimated: {_number(estimate['interval_cycles'])} cycles from inference to inference "
-        f"({_number(estimate['fps'], 0)} per second at {estimate['clock_mhz']:g} MHz), "
-        f"{_number(estimate['latency_cycles'])} cycles "
-        f"of latency ({_number(estimate['latency_us'], 2)} us), means of "
-        f"{estimate['inferences']} inferences; possible clock {estimate['fmax_low_mhz']} to "
-        f"{estimate['fmax_high_mhz']} MHz, limited by {estimate['fmax_limit'] or 'the top'}"
     )
 
 
 def _of_choices(search: Mapping[str, Any]) -> RenderableType:
     """Show what each layer was given."""
-    limits = ", ".join(f"{name} {_number(most, 0)}" for name, most in search["limits"].items())
+    limits = ", ".join(f"{name} {number_text(most, 0)}" for name, most in search["limits"].items())
     table = _table(f"Chosen for {search['goal']}" + (f" within {limits}" * bool(limits)), ("what",))
     table.add_column("options", overflow="fold")
     options = search["options"]
@@ -191,10 +179,10 @@ def of_exploration(found: Exploration) -> RenderableType:
         figures = choice.estimate
         area = (figures.area.lut, figures.area.ff, figures.area.bram)
         cells = [
-            *map(_number, area),
-            _number(figures.interval),
-            _number(figures.fps, 0),
-            _number(figures.latency_us, 2),
+            *map(number_text, area),
+            number_text(figures.interval),
+            number_text(figures.fps, 0),
+            number_text(figures.latency_us, 2),
         ]
         table.add_row(str(place), choice.limits, *cells)
     notes = (
@@ -212,7 +200,10 @@ def _of_decision(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     if full is not None:
         yield "accuracy with all time steps", f"{100 * full:.2f} %"
-    yield "time steps until the decision", f"{_number(steps['mean'], 2)} mean, {steps['max']} max"
+    yield (
+        "time steps until the decision",
+        f"{number_text(steps['mean'], 2)} mean, {steps['max']} max",
+    )
 
 
 def of_verification(result: Mapping[str, Any]) -> RenderableType:
@@ -221,14 +212,17 @@ def of_verification(result: Mapping[str, Any]) -> RenderableType:
     verdict, colour = ("bit-exact", "green") if result["passed"] else ("DIFFERENT", "red")
     accuracy = result["accuracy"]
     rows = [
-        ("inferences", _number(result["inferences"])),
-        ("spikes compared", _number(result["spikes_compared"])),
-        ("membranes compared", _number(result["membranes_compared"])),
-        ("mismatches", _number(result["mismatches"])),
-        ("predictions equal", _number(result["predictions_equal"])),
+        ("inferences", number_text(result["inferences"])),
+        ("spikes compared", number_text(result["spikes_compared"])),
+        ("membranes compared", number_text(result["membranes_compared"])),
+        ("mismatches", number_text(result["mismatches"])),
+        ("predictions equal", number_text(result["predictions_equal"])),
         ("accuracy", UNKNOWN if accuracy is None else f"{100 * accuracy:.2f} %"),
         *_of_decision(result),
-        ("cycles per inference", f"{_number(cycles['mean'])} mean, {_number(cycles['max'])} max"),
+        (
+            "cycles per inference",
+            f"{number_text(cycles['mean'])} mean, {number_text(cycles['max'])} max",
+        ),
     ]
     bench = result.get("bench")
     if bench:
@@ -244,87 +238,35 @@ def of_synthesis(results: Sequence[Mapping[str, Any]]) -> RenderableType:
     table = _table("Synthesis", ("board",), ("LUT", "FF", "BRAM", "DSP", "Fmax MHz"))
     table.add_column("bitstream", overflow="fold")
     for result in results:
-        cells = [_number(result[name]) for name in ("lut", "ff", "bram", "dsp", "fmax_mhz")]
+        cells = [number_text(result[name]) for name in ("lut", "ff", "bram", "dsp", "fmax_mhz")]
         table.add_row(result["board"], *cells, Text(result["bitstream"] or "none"))
     notes = [Text(f"{result['board']}: {result['note']}") for result in results if result["note"]]
     return Group(table, *notes)
 
 
 def of_report(report: Report) -> RenderableType:
-    """Show the hardware of each layer, and below what an inference takes."""
-    for_board = f" on {report.board}" if report.board else ""
-    numbers = ("lanes", "bits", "weights", "memory bits", "LUT", "FF", "BRAM")
-    hardware = _table(f"{report.name}: hardware{for_board}", ("layer", "kind"), numbers)
-    columns = ("cycles", "spikes", "synaptic operations", "energy pJ")
-    inference = _table("Mean of one inference", ("layer",), columns)
-    for layer in report.layers:
-        hardware.add_row(*_hardware_cells(layer))
-        inference.add_row(*_inference_cells(layer))
-    if report.rest:
-        logic = (report.rest.lut, report.rest.ff, report.rest.bram)
-        hardware.add_row("rest", *[""] * 5, *(_number(number) for number in logic))
-    for table in (hardware, inference):
-        table.add_section()
-    hardware.add_row(*_hardware_cells(report.total), style="bold")
-    inference.add_row(*_inference_cells(report.total), style="bold")
-    notes = (Text(note, style="dim") for note in _notes(report))
-    return Group(hardware, inference, *notes)
+    """Show the hardware of each layer and what an inference takes, or the change of both."""
+    if report.comparison is not None:
+        return _of_comparison(report.comparison)
+    notes = (Text(note, style="dim") for note in report_notes(report))
+    return Group(*map(_of_sheet, report_sheets(report)), *notes)
 
 
-def _hardware_cells(layer: LayerReport) -> list[str]:
-    numbers = (
-        layer.lanes,
-        layer.weight_bits,
-        layer.weights,
-        layer.weight_and_membrane_bits,
-        layer.lut,
-        layer.ff,
-        layer.bram,
-    )
-    texts = (layer.name, _kind(layer.kind, layer.engine))
-    return [*texts, *(_number(number) for number in numbers)]
+def _of_comparison(comparison: Comparison) -> RenderableType:
+    gaps = (Text(gap, style="yellow") for gap in comparison_gaps(comparison))
+    notes = (Text(note, style="dim") for note in comparison_notes(comparison))
+    return Group(*map(_of_sheet, comparison_sheets(comparison)), *gaps, *notes)
 
 
-def _inference_cells(layer: LayerReport) -> list[str]:
-    numbers = (layer.cycles, layer.spikes, layer.synops, layer.energy_pj)
-    return [layer.name, *(_number(number) for number in numbers)]
-
-
-def _notes(report: Report) -> Iterator[str]:
-    if report.board is None:
-        yield from map(str, report.fits)
-        yield "LUT, FF and BRAM are known after `spikeloom synth`."
-        yield from _estimated(report)
-    else:
-        yield (
-            "LUT, FF and BRAM of layers and rest: mapped with the layers kept apart; "
-            "of the total: the finished design with the board's serial port."
-        )
-    yield (
-        "Memory bits: weights and membranes; queues, tables and weights that are logic are "
-        "within LUT, FF and BRAM."
-    )
-    if report.verified is False:
-        yield "The last `spikeloom verify` failed: these are the cycles of a wrong design."
-    if report.total.cycles is None:
-        yield "Cycles are known after `spikeloom verify`."
-    if report.decision is not None:
-        text = str(report.decision)
-        yield f"{text[0].upper()}{text[1:]}."
-    yield f"Spikes and synaptic operations: means of {report.measured:,} inferences."
-    yield ENERGY_NOTE
-
-
-def _estimated(report: Report) -> Iterator[str]:
-    """Say what `build` estimated of what is not known yet."""
-    estimate = report.estimate
-    if not estimate:
-        return
-    counts = ", ".join(f"{_number(estimate[n])} {n.upper()}" for n in ("lut", "ff", "bram"))
-    yield f"Estimated for {estimate['family']}, the core alone: {counts}."
-    if report.total.cycles is None:
-        text = pace_text(estimate)
-        yield f"{text[0].upper()}{text[1:]}."
+def _of_sheet(sheet: Sheet) -> RenderableType:
+    """Lay out a sheet; its totals stand below a line."""
+    table = _table(sheet.title, sheet.texts, sheet.numbers)
+    for line in sheet.lines:
+        table.add_row(*(Text(cell.text) for cell in line))
+    table.add_section()
+    for line in sheet.totals:
+        table.add_row(*(Text(cell.text) for cell in line), style="bold")
+    return table
 
 
 def of_boards(boards: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -332,6 +274,6 @@ def of_boards(boards: Sequence[Mapping[str, Any]]) -> RenderableType:
     texts, numbers = ("name", "title", "support"), ("clock_mhz", "lut", "ff", "bram")
     table = _table("Boards", texts, ("clock MHz", "LUT", "FF", "BRAM"))
     for board in boards:
-        cells = [_number(board[name]) for name in numbers]
+        cells = [number_text(board[name]) for name in numbers]
         table.add_row(*(Text(board[name]) for name in texts), *cells)
     return table

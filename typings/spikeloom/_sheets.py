@@ -1,0 +1,1 @@
+../../src/spikeloom/_sheets.py
