@@ -16,7 +16,7 @@ from spikeloom.codegen._options import (
     choose_divisor,
     divisors,
 )
-from spikeloom.ir import BuildError, Conv2d, Dense, Neurons, Product
+from spikeloom.ir import Add, BuildError, Conv2d, Dense, Neurons, Product
 
 # Defaults where neither the user nor the budget says otherwise.
 _DENSE_LANES = 128
@@ -264,6 +264,8 @@ def _targets(facts: Facts, key: str, wanted: LayerOptions) -> list[str]:
                 f"synapse {key!r} has no neurons; give neuron_lanes to layer {facts.layers[key]!r}"
             )
         return [key]
+    if isinstance(node, Add) and len(node.sources) == 1:  # currents with a bias of their own
+        return _targets(facts, node.sources[0], wanted)
     layers = [name for name, node in facts.nodes.items() if isinstance(node, Neurons)]
     raise BuildError(f"there is no layer {key!r} to fold; the layers are {', '.join(layers)}")
 

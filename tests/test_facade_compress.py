@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import spikeloom
 from spikeloom._cli import app
 from spikeloom._course import course_of
+from spikeloom.codegen import load_manifest
 from spikeloom.ir import ConfigError, Dense, load_graph
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -45,6 +46,29 @@ threads = 1
 epochs = 4
 connectivity = 0.5
 """
+JOINED = """
+name = "joined"
+seed = 1
+
+[network]
+time_steps = 2
+layers = [
+    { kind = "conv", name = "stem", channels = 8, batch_norm = true, neuron = { kind = "none" } },
+    { kind = "neurons", name = "first" },
+    { kind = "conv", name = "inner", channels = 8, padding = 1, neuron = { kind = "none" } },
+    { kind = "add", name = "sum", sources = ["stem", "inner"] },
+    { kind = "neurons", name = "second" },
+    { kind = "dense", name = "output", features = 10, neuron = { kind = "if" } },
+]
+
+[train]
+epochs = 1
+batch_size = 256
+threads = 1
+
+[compress]
+epochs = 2
+"""
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +98,22 @@ def test_a_compressed_run_is_built_and_verified(run: Path, tmp_path: Path) -> No
     result = spikeloom.verify(out, probe=True, limit=20)
     assert result.passed
     assert result.mismatches == 0
+
+
+def test_shared_currents_get_the_lanes_of_their_words(tmp_path: Path) -> None:
+    (tmp_path / "joined.toml").write_text(JOINED)
+    dense = spikeloom.train(tmp_path / "joined.toml", out=tmp_path / "dense")
+    small = spikeloom.compress(dense, out=tmp_path / "small", connectivity=0.3, lanes=2)
+    out = spikeloom.build(small, tmp_path / "out")
+    manifest = load_manifest(out)
+    synapses = [synapse for layer in manifest.layers for synapse in layer.synapses]
+    assert {s.name: s.lanes for s in synapses} == {
+        "stem_synapse": 2,
+        "inner": 2,
+        "output_synapse": 2,
+    }
+    assert synapses[-1].sparse
+    assert spikeloom.verify(out, probe=True, limit=10).passed
 
 
 def test_the_command_prints_json_or_a_table(run: Path, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) ->
     wanted = dict(config.hardware.layers)
     for layer in layers:
         own = wanted.get(layer.name, LayerHardware())
-        if layer.has_neurons and layer.lanes > 1 and own == replace(own, engine=None, lanes=None):
+        if layer.lanes > 1 and own == replace(own, engine=None, lanes=None):
             wanted[layer.name] = replace(own, lanes=layer.lanes)
         elif layer.lanes > 1 and own.lanes and layer.lanes % own.lanes:
             raise ConfigError(

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from spikeloom.ir import ConfigError
-from spikeloom.model._currents import CurrentLayer
 from spikeloom.model._network import Network
 from spikeloom.model._synapse import ConvSynapse, MixSynapse, Synapse
 
@@ -24,7 +23,6 @@ class Words:
     name: str
     synapse: Synapse
     lanes: int
-    has_neurons: bool = True  # of its own: the hardware knows the layer by this name
 
     @property
     def count(self) -> int:
@@ -85,7 +83,7 @@ def words_of(network: Network, lanes: int, keep: tuple[str, ...]) -> list[Words]
             multiple of `lanes`.
     """
     synapses = {
-        block.name: (part, not isinstance(block, CurrentLayer))
+        block.name: part
         for block in network.blocks
         for part in block.modules()
         if isinstance(part, Synapse)
@@ -97,8 +95,8 @@ def words_of(network: Network, lanes: int, keep: tuple[str, ...]) -> list[Words]
             f"{', '.join(synapses)}"
         )
     found = [
-        Words(name, synapse, 1 if _is_apart(synapse) else lanes, has_neurons)
-        for name, (synapse, has_neurons) in synapses.items()
+        Words(name, synapse, 1 if _is_apart(synapse) else lanes)
+        for name, synapse in synapses.items()
         if name not in keep
     ]
     if not found:

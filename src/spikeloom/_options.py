@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from spikeloom._early import early_of_table
 from spikeloom.codegen import ENGINES, EVENT, BuildOptions, LayerOptions
 from spikeloom.ir import (
+    Add,
     ConfigError,
     Conv2d,
     Dense,
@@ -67,13 +68,17 @@ def _merge_layer(options: LayerOptions | None, defaults: LayerOptions | None) ->
 
 
 def check_layers(options: BuildOptions, graph: Graph) -> None:
-    """Check that all options are for neuron groups, synapses or products of `graph`.
+    """Check that all options are for neurons, synapses, their currents or products of `graph`.
 
     Raises:
         ConfigError: If one is not; the message names the nearest.
     """
     folded = Neurons | Dense | Conv2d | TokenMix | Product
-    names = [node.name for node in graph.nodes if isinstance(node, folded)]
+    names = [
+        node.name
+        for node in graph.nodes
+        if isinstance(node, folded) or (isinstance(node, Add) and len(node.sources) == 1)
+    ]
     for name in options.layers:
         if name not in names:
             raise ConfigError(unknown_name("layer or synapse", name, names))
