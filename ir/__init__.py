@@ -61,6 +61,7 @@ from spikeloom.ir._store import write_json, write_whole
 from spikeloom.ir._validate import check, is_name, validate
 from spikeloom.ir._widths import Widths, infer_widths
 from spikeloom.ir._wiring import is_address_rule
+from spikeloom.ir._without import without_neurons
 
 __all__ = [
     "EXACT",
@@ -148,6 +149,7 @@ __all__ = [
     "validate",
     "value_type",
     "with_early",
+    "without_neurons",
     "write_json",
     "write_whole",
 ]

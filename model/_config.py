@@ -114,8 +114,11 @@ class CompressConfig:
         epochs: Epochs in all.
         share: Part of them in which weights go; in the others the rest is trained on.
         learning_rate: Peak of the cosine.
-        lanes: Neighbouring outputs whose weights of an input go or stay together; 1: any weight.
-        keep: Names of layers that keep all their weights.
+        unit: What goes or stays: a "word" of weights, or a "neuron" (of a convolution a channel)
+            with all its weights.
+        lanes: Of a word: neighbouring outputs whose weights of an input go or stay together; 1:
+            any weight.  Of neurons: those left in a layer are a multiple of it.
+        keep: Names of layers that keep all their weights, or neurons.
         connectivity: Budget: share of the weights (or words of `lanes` weights) that are left.
         weight_bits: Budget: bits of the weights that are left.
         board: Board whose look-up tables, flip-flops and block RAMs are budgets.
@@ -133,6 +136,7 @@ class CompressConfig:
     epochs: Annotated[int, Between(2, 10000)] = 20
     share: Annotated[float, Between(0.05, 0.95)] = 0.6
     learning_rate: Annotated[float, Between(1e-7, 10.0)] = 3e-3
+    unit: Literal["word", "neuron"] = "word"
     lanes: Annotated[int, Between(1, 65536)] = 1
     keep: tuple[str, ...] = ()
     connectivity: Annotated[float, Between(0.0, 1.0)] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spikeloom.ir import (
@@ -14,8 +15,10 @@ from spikeloom.ir import (
     NullProgress,
     Progress,
     VerificationError,
+    without_neurons,
 )
 from spikeloom.model._exact import check_exact
+from spikeloom.model._layers import SpikingLayer
 from spikeloom.model._network import Network
 from spikeloom.model._nodes import network_nodes
 
@@ -24,7 +27,8 @@ from spikeloom.model._nodes import network_nodes
 def export(network: Network) -> Graph:
     """The spike graph of a network, which computes the same scores.
 
-    The network must use the lattice; it is read as in evaluation mode.
+    The network must use the lattice; it is read as in evaluation mode.  Neurons that compression
+    took away are not in the graph.
 
     Raises:
         GraphError: If a current or membrane could leave the range in which
@@ -46,7 +50,22 @@ def graph_of(network: Network) -> Graph:
         nodes = network_nodes(network)
     finally:
         network.train(was_training)
-    return Graph.of(network.name, network.config.time_steps, nodes)
+    name, time_steps = network.name, network.config.time_steps
+    gone = _gone_neurons(network)
+    if not gone:
+        return Graph.of(name, time_steps, nodes)
+    # What neurons that are gone would do may break any rule.
+    return without_neurons(Graph(name, time_steps, tuple(nodes)), gone)
+
+
+def _gone_neurons(network: Network) -> dict[str, NDArray[np.bool_]]:
+    """Which channels of which layers compression took away."""
+    found = {}
+    for block in network.blocks:
+        left = block.synapse.left if isinstance(block, SpikingLayer) else None
+        if left is not None and not bool(left.all()):
+            found[block.name] = ~left.numpy()
+    return found
 
 
 def verify_export(

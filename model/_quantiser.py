@@ -54,17 +54,19 @@ class RoundedWeights(nn.Module):
     The scale is the root mean square of the weights times `step`, by default the one
     that suits a normal distribution, per output channel or for the whole tensor.
     Weights of less than half a step are zero.  Weights that are 0 count as pruned: the scale
-    is that of the others (see `step_of_kept`).
+    is that of the others (see `step_of_kept`); where `live` is 0 there is no weight at all.
     """
 
     bits: Tensor
     zero_point: Tensor
+    live: Tensor | None  # 0 or 1 for every weight; None: 1
 
     def __init__(self, bit_width: int, per_channel: bool, step: float | None = None) -> None:
         super().__init__()
         self.limit = 2 ** (bit_width - 1) - 1
         self._step = STEPS[bit_width] if step is None else step
         self._per_channel = per_channel
+        self.live = None
         self.register_buffer("bits", torch.tensor(float(bit_width)), persistent=False)
         self.register_buffer("zero_point", torch.tensor(0.0), persistent=False)
 
@@ -88,16 +90,19 @@ class RoundedWeights(nn.Module):
         if bool((kept == count).all()):
             scale: Tensor = norm * (self._step / math.sqrt(count))
         else:
-            scale = norm * self._steps_of(kept, count).view_as(norm)
+            counts = kept.new_tensor(count).expand_as(kept)
+            if self.live is not None:
+                counts = torch.count_nonzero(self.live, dim=dims)
+            scale = norm * self._steps_of(kept, counts).view_as(norm)
             scale = scale.where(scale > 0, scale.max())  # a channel without weights: any will do
         return scale.clamp_min(1e-10)
 
-    def _steps_of(self, kept: Tensor, count: int) -> Tensor:
+    def _steps_of(self, kept: Tensor, counts: Tensor) -> Tensor:
         """Steps in units of the norm, of tensors or channels of which so many weights are left."""
         bits = int(self.bits)
         steps = [
-            self._step * step_of_kept(bits, n / count) / math.sqrt(max(1, n))
-            for n in kept.flatten().tolist()
+            self._step * step_of_kept(bits, n / max(1, count)) / math.sqrt(max(1, n))
+            for n, count in zip(kept.flatten().tolist(), counts.flatten().tolist(), strict=True)
         ]
         return torch.tensor(steps, dtype=self.bits.dtype, device=kept.device)
 

@@ -27,7 +27,7 @@ from spikeloom.ir import (
 from spikeloom.model._config import Config, dump_config, parse_config
 from spikeloom.model._data import Images
 from spikeloom.model._network import Network
-from spikeloom.model._synapse import MASK, Synapse
+from spikeloom.model._synapse import LIVE, MASK, Synapse
 
 # What torch and its users may raise for a file that is not, or no longer, one of its own.
 DAMAGES = (
@@ -63,9 +63,11 @@ def reading(file: Path) -> Iterator[None]:
 def load_weights(network: Network, state: dict[str, Any]) -> None:
     """Load the state of a network, masks included; a ValueError if that is one of other parts."""
     for name, mask in state.items():
-        if name.endswith(f".{MASK}"):
-            synapse = network.get_submodule(name.removesuffix(f".{MASK}"))
-            cast("Synapse", synapse).prune(mask)
+        place, _, last = name.rpartition(".")
+        if last == MASK:
+            cast("Synapse", network.get_submodule(place)).prune(mask)
+        elif last == LIVE:
+            cast("Synapse", network.get_submodule(place)).confine(mask)
     others = sorted(set(network.state_dict()) ^ set(state))
     if others:
         raise ValueError(

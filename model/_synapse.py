@@ -15,7 +15,9 @@ from spikeloom.model._quantiser import RoundedWeightQuant, RoundedWeights
 from spikeloom.model._ste import round_ste
 
 EXACT_LIMIT = 1 << 24  # float32 holds every integer up to here
-MASK = "mask"  # the end of a mask's name in the state of a network
+# The ends of the names that two masks have in the state of a network.
+MASK = "mask"  # weights that are left
+LIVE = "live"  # weights between neurons that are left
 
 
 class _Keep(torch.autograd.Function):
@@ -74,7 +76,9 @@ class Synapse(nn.Module):
         self.lattice = lattice
         self.regrows = False
         self.register_buffer(MASK, None)
+        self.register_buffer(LIVE, None)
         self.mask: Tensor | None
+        self.live: Tensor | None
         # Where even the largest weights stay exact, no forward pass has to check.
         largest = (2 ** (weight_bits - 1) - 1) * input_max * self.weight[0].numel()
         self._must_check = largest >= EXACT_LIMIT
@@ -94,12 +98,36 @@ class Synapse(nn.Module):
         self.register_buffer(MASK, mask)
         self.regrows = regrows
 
+    def confine(self, live: Tensor | None, *, regrows: bool = False) -> None:
+        """Compute with 0 also where `live` is 0: there a neuron is gone; None: nowhere.
+
+        Weights of neurons that are gone do not count for the quantiser, as others do that are
+        pruned: it sees a smaller layer.
+
+        Args:
+            live: 0 or 1 for every weight, of its dtype and shape.
+            regrows: See `prune`.
+        """
+        self.register_buffer(LIVE, live)
+        self.regrows = regrows
+
+    @property
+    def kept(self) -> Tensor | None:
+        """Both masks as one; None if all weights are left."""
+        if self.mask is None or self.live is None:
+            return self.live if self.mask is None else self.mask
+        return self.mask * self.live
+
+    @property
+    def left(self) -> Tensor | None:
+        """Which outputs are left, `[out]` bool; None: all."""
+        return None if self.live is None else self.live.flatten(1).any(1)
+
     @property
     def pruned_weight(self) -> Tensor:
         """The float weights to compute with: 0 where they are pruned."""
-        if self.mask is None:
-            return self.weight
-        return apply(_Keep, self.weight, self.mask, self.regrows)
+        kept = self.kept
+        return self.weight if kept is None else apply(_Keep, self.weight, kept, self.regrows)
 
     def codes(self) -> tuple[Tensor, Tensor]:
         """The weights to compute with, and the unit of their currents.
@@ -131,7 +159,7 @@ class Synapse(nn.Module):
         weight = self.scaled(factor)
         if not self.lattice:
             return weight, 1.0
-        codes, unit = cast("Any", self.layer).weight_quant.tensor_quant.codes(weight)
+        codes, unit = self._quantiser.codes(weight)
         if self._must_check and not self.training:
             self._check_exact(codes)
         return codes, float(unit)
@@ -141,13 +169,12 @@ class Synapse(nn.Module):
         """The unit that goes with `shared_codes`."""
         if not self.lattice:
             return 1.0
-        quantiser = cast("Any", self.layer).weight_quant.tensor_quant
-        return float(quantiser.scale(self.scaled(factor)))
+        return float(self._quantiser.scale(self.scaled(factor)))
 
     def integer_weight(self, weight: Tensor | None = None) -> IntArray:
         """The codes of the weights (or of `scaled` ones) as Brevitas states them, int64."""
-        layer = cast("Any", self.layer)
-        quantised = layer.weight_quant(self.pruned_weight if weight is None else weight)
+        weight = self.pruned_weight if weight is None else weight
+        quantised = self._proxy(weight)
         codes: IntArray = quantised.int().detach().cpu().numpy().astype("int64")
         return codes
 
@@ -163,12 +190,23 @@ class Synapse(nn.Module):
         """One value per output, `[outputs]`, so that it broadcasts against a sample of `shape`."""
         return values.view(-1, *(1,) * (len(shape) - 1))
 
+    @property
+    def _proxy(self) -> Any:  # noqa: ANN401  # Brevitas has no types
+        """What rounds the weights; Brevitas makes a new quantiser when a state is loaded."""
+        proxy = cast("Any", self.layer).weight_quant
+        if isinstance(proxy.tensor_quant, RoundedWeights):
+            proxy.tensor_quant.live = self.live
+        return proxy
+
+    @property
+    def _quantiser(self) -> Any:  # noqa: ANN401  # Brevitas has no types
+        return self._proxy.tensor_quant
+
     def _quantised(self) -> tuple[Tensor, Tensor]:
-        layer = cast("Any", self.layer)
-        quantiser = layer.weight_quant.tensor_quant
+        quantiser = self._quantiser
         if isinstance(quantiser, RoundedWeights):
             return quantiser.codes(self.pruned_weight)
-        quantised = layer.weight_quant(self.pruned_weight)  # any other Brevitas quantiser
+        quantised = self._proxy(self.pruned_weight)  # any other Brevitas quantiser
         scale = quantised.scale.detach()
         return round_ste(quantised.value / scale), scale
 

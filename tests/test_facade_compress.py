@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import spikeloom
 from spikeloom._cli import app
 from spikeloom._course import course_of
-from spikeloom.codegen import load_manifest
+from spikeloom.codegen import BuildOptions, LayerOptions, load_manifest
 from spikeloom.ir import ConfigError, Dense, load_graph
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -129,6 +129,36 @@ def test_the_command_prints_json_or_a_table(run: Path, tmp_path: Path) -> None:
     assert "connectivity: 0.25" in again.stdout
     assert "hidden" in again.stdout
     assert "before," in again.stdout
+
+
+def latency_of(out: Path) -> float:
+    return float(json.loads((out / "estimate.json").read_text())["estimate"]["latency_cycles"])
+
+
+def test_neurons_go_for_a_budget_of_the_hardware(run: Path, tmp_path: Path) -> None:
+    """The design is smaller by them, and its lanes divide what is left."""
+    options = BuildOptions(layers={"hidden": LayerOptions(lanes=4)})
+    before = spikeloom.build(run, tmp_path / "before", options=options)
+    limit = round(0.8 * latency_of(before))
+    command = ["compress", str(run), "--out", str(tmp_path / "small"), "--unit", "neuron"]
+    plot = tmp_path / "course.svg"
+    told = CliRunner().invoke(
+        app, [*command, "--lanes", "4", "--max-cycles", str(limit), "--plot", str(plot)]
+    )
+    assert told.exit_code == 0
+    assert "neurons" in told.stdout
+    assert "neurons that are left" in plot.read_text()
+    small = tmp_path / "small"
+    metrics = json.loads((small / "metrics.json").read_text())
+    left = metrics["compression"]["neurons"]["hidden"]["left"]
+    assert left in {4, 8, 12}
+    after = spikeloom.build(small, tmp_path / "after")
+    sizes = [
+        {layer.name: layer.neurons for layer in load_manifest(f).layers} for f in (before, after)
+    ]
+    assert sizes == [{"hidden": 16, "output": 10}, {"hidden": left, "output": 10}]
+    assert latency_of(after) <= limit
+    assert spikeloom.verify(after, probe=True, limit=20).passed
 
 
 def test_a_configuration_is_trained_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,12 @@ from pathlib import Path
 from spikeloom.ir import ConfigError, DataError, NullProgress, Progress
 from spikeloom.model._compress._methods import Gradual, Magnitude, Method
 from spikeloom.model._compress._minimax import Minimax
+from spikeloom.model._compress._neurons import neurons_of
 from spikeloom.model._compress._pruning import Pruning
 from spikeloom.model._compress._resources import Budget, connectivity, weight_bits
-from spikeloom.model._compress._words import Words, words_of
+from spikeloom.model._compress._slim import slimmed
+from spikeloom.model._compress._units import Units
+from spikeloom.model._compress._words import words_of
 from spikeloom.model._config import (
     CompressConfig,
     Config,
@@ -71,7 +74,7 @@ def compress(
 
     Args:
         source: The folder of a finished run.
-        options: Method, schedule, granularity and budgets.
+        options: Method, schedule, units and budgets.
         run: The run folder that is written; a run that is in it is replaced, unless resumed.
         budgets: More budgets, of any resource.
         hardware: What makes budgets of the hardware that is built with the configuration of `run`.
@@ -93,9 +96,11 @@ def compress(
     check_config(replace(loaded, compress=options))
     if run.resolve() == source.resolve():
         raise ConfigError(f"{run} is the network to compress; give another folder with --out")
-    network = load_network(source).train()
-    layers = words_of(network, options.lanes, options.keep)
+    network, loaded = slimmed(load_network(source), loaded)
+    choose = neurons_of if options.unit == "neuron" else words_of
+    layers = choose(network, options.lanes, options.keep)
     config = _config(loaded, options, layers)
+    network.train()
     network.name = config.name
     all_budgets = [*_budgets(options), *budgets, *(hardware(config) if hardware else ())]
     _check_budgets(options, all_budgets)
@@ -117,16 +122,17 @@ def compress(
     return trainer.run(resume=resume)
 
 
-def _config(config: Config, options: CompressConfig, layers: Sequence[Words]) -> Config:
-    """That of a run, with a name of its own, and lanes that suit the words where none are set."""
+def _config(config: Config, options: CompressConfig, layers: Sequence[Units]) -> Config:
+    """That of a run, with a name of its own, and lanes that suit the units where none are set."""
     wanted = dict(config.hardware.layers)
     for layer in layers:
         own = wanted.get(layer.name, LayerHardware())
         if layer.lanes > 1 and own == replace(own, engine=None, lanes=None):
             wanted[layer.name] = replace(own, lanes=layer.lanes)
-        elif layer.lanes > 1 and own.lanes and layer.lanes % own.lanes:
+        elif own.lanes and layer.lanes % own.lanes and not layer.suits_any_lanes:
+            what = "words of" if layer.unit == "word" else "numbers of neurons by"
             raise ConfigError(
-                f"words of compress.lanes = {layer.lanes} outputs are none to the hardware of "
+                f"{what} compress.lanes = {layer.lanes} outputs are none to the hardware of "
                 f"layer {layer.name!r}, which has "
                 f"hardware.layers.{layer.name}.lanes = {own.lanes}; give both the same "
                 "number, or leave that of the hardware out"

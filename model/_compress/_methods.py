@@ -11,20 +11,20 @@ from torch import Tensor
 from spikeloom.model._compress._pruning import Pruning
 
 EVERY = 4  # optimiser steps between two looks at the scores
-_POINTS = 100  # of the trajectory, while words are taken away
+_POINTS = 100  # of the trajectory, while units are taken away
 _SMOOTH = 0.05  # what a step adds to the loss that is shown
 
 
 @dataclass(slots=True)
 class Method:
-    """Takes words away while `steps` optimiser steps are taken, and then no more.
+    """Takes units (words, neurons) away while `steps` optimiser steps are taken, and then no more.
 
     What is left after that keeps all budgets, for good.
     """
 
     pruning: Pruning
     steps: int
-    first: int = field(init=False)  # words that were gone before
+    first: int = field(init=False)  # units that were gone before
     done: int = 0
     is_settled: bool = False
     loss: float = 0.0
@@ -55,7 +55,7 @@ class Method:
         raise NotImplementedError
 
     def scores(self) -> list[Tensor]:
-        """What every word is worth, layer by layer: here its size, in its layer's scale."""
+        """What every unit is worth, layer by layer: here its size, in its layer's scale."""
         return [layer.squares() for layer in self.pruning.layers]
 
     def multipliers(self) -> Mapping[str, float]:
@@ -98,7 +98,7 @@ class Method:
                 for budget, use in zip(self.pruning.budgets, uses, strict=True)
             ],
             "multipliers": dict(self.multipliers()),
-            "words": {
+            f"{self.pruning.layers[0].unit}s": {
                 layer.name: {
                     "lanes": layer.lanes,
                     "all": layer.count,
@@ -127,7 +127,7 @@ class Method:
 
 
 class Magnitude(Method):
-    """Global magnitude pruning: the smallest words go at once, and the others are trained on."""
+    """Global magnitude pruning: the smallest units go at once, and the others are trained on."""
 
     def _advance(self, learning_rate: float) -> None:  # noqa: ARG002  # all go at once
         self._settle()

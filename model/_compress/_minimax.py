@@ -1,26 +1,26 @@
 """The minimax solver: weights and their number against the multipliers of the budgets.
 
-Of the words of all layers the `s` of least score are to vanish, and what is left is to keep the
-budgets `R(s) <= b`:
+Of the units of all layers (words of weights, or neurons) the `s` of least score are to vanish,
+and what is left is to keep the budgets `R(s) <= b`:
 
     min over W, s   max over y, z >= 0   L(W) + y ||W||^2_(s,2) + sum_k z_k (R_k(s) - b_k)
 
-where `||W||_(s,2)` is the norm of the `s` words of least score (the form is that of the paper on
+where `||W||_(s,2)` is the norm of the `s` units of least score (the form is that of the paper on
 minimax compression of spiking networks, ACM MM 2023, arXiv 2308.04672).  After a step of the
 optimiser on the loss:
 
-* proximal step: the weights of those words shrink by `1 / (1 + 2 eta y)`;
+* proximal step: the weights of those units shrink by `1 / (1 + 2 eta y)`;
 * `s` grows with the multipliers of the budgets, and falls with `y` times the next square;
 * `y` grows with what is left of the norm, `z` with the violation of the budgets.
 
-All of it is in relative units, so that the rates below fit any network: what is left of the words
-changes by factors, squares are those of the words that are left on average, and a violation is the
-factor by which the words still have to become fewer for a budget (by the slope of the resource).
+All of it is relative, so that the rates below fit any network: what is left of the units changes
+by factors, squares are those of the units that are left on average, and a violation is the factor
+by which the units still have to become fewer for a budget (by the slope of the resource).
 It acts beside the multiplier (an augmented Lagrangian), which makes `s` come to rest where the
 budgets are kept.  On a "gradual" course the budgets fall to their limits as a cubic, and `s`
 follows; on a "direct" one they are there at once, and `s` goes as far as they push it.
 
-Words that are gone are 0 in the forward pass, and still get their gradient: one that would be
+Units that are gone are 0 in the forward pass, and still get their gradient: one that would be
 worth more than another comes back (a straight-through estimate).
 """
 
@@ -42,16 +42,16 @@ _Y_RATE = 2.0  # it grows by so many times the relative norm in all
 _FOLLOW = 0.3  # part of a violation that a look at the scores mends, on a gradual course
 _DIRECT = 5.0  # a violation falls by e^-5 in all, on a direct one
 _Z_SHARE = 0.1  # of that, what the multipliers learn
-_LARGEST_STEP = 0.2  # the words that are left change by no more, as a logarithm
+_LARGEST_STEP = 0.2  # the units that are left change by no more, as a logarithm
 _LEAST_ELASTICITY = 0.1
 _LOOKS = 50  # at what the resources take, in all
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the network took of each resource when `removed` words were gone.
+    """What the network took of each resource when `removed` units were gone.
 
-    Each further word takes `slopes` of it away, on average; `costs` are those of a word of each
+    Each further unit takes `slopes` of it away, on average; `costs` are those of a unit of each
     layer, `[resources][layers]`.
     """
 
@@ -63,7 +63,7 @@ class _Look:
 
 @dataclass(slots=True)
 class Minimax(Method):
-    """See above; `s` are shares of the words of the network, or (`by_layer`) of each layer.
+    """See above; `s` are shares of the units of the network, or (`by_layer`) of each layer.
 
     `start` is what the network took of each resource at first.
     """
@@ -87,7 +87,7 @@ class Minimax(Method):
         self.start = self.pruning.use(roughly=True)
 
     def scores(self) -> list[Tensor]:
-        """The loss of each word relative to its layer, for what it costs."""
+        """The loss of each unit relative to its layer, for what it costs."""
         costs = self._costs()
         return [
             relative_squares(layer.squares()) / cost
@@ -107,7 +107,7 @@ class Minimax(Method):
             for s, order in zip(self.s, orders, strict=True)
         ]
         pairs = zip(self.s, orders, strict=True)
-        gone = torch.cat([order[: self._words(s, order)] for s, order in pairs])
+        gone = torch.cat([order[: self._number(s, order)] for s, order in pairs])
         self.y += rate * _Y_RATE * float(squares[gone].sum()) / len(squares)
         self.z = [
             max(0.0, z + _Z_SHARE * follow * violation)
@@ -117,27 +117,27 @@ class Minimax(Method):
         self.pruning.shrink((1.0 + 2.0 * learning_rate * self.y) ** -EVERY)
 
     def _orders(self) -> list[Tensor]:
-        """The words that each `s` counts, the least first; each layer keeps its best."""
+        """The units that each `s` counts, the least first; each layer keeps its best."""
         scores = self.scores()
         if not self.by_layer:
             return [self.pruning.order(scores)[: self.pruning.most]]
         firsts = torch.tensor([0] + [layer.count for layer in self.pruning.layers[:-1]]).cumsum(0)
         return [
-            torch.argsort(score, stable=True)[:-1] + first
-            for score, first in zip(scores, firsts, strict=True)
+            torch.argsort(score, stable=True)[: layer.count - layer.least] + first
+            for layer, score, first in zip(self.pruning.layers, scores, firsts, strict=True)
         ]
 
     @staticmethod
-    def _words(s: float, order: Tensor) -> int:
+    def _number(s: float, order: Tensor) -> int:
         return math.ceil(s * len(order))
 
     def _next_square(self, s: float, order: Tensor, squares: Tensor) -> float:
-        """The square of the next word to go: the slope of the norm."""
-        place = self._words(s, order)
+        """The square of the next unit to go: the slope of the norm."""
+        place = self._number(s, order)
         return float(squares[order[place]]) if place < len(order) else math.inf
 
     def _violations(self) -> list[float]:
-        """How far each budget is away, as a logarithm of words (negative: more may come back)."""
+        """How far each budget is away, as a logarithm of units (negative: more may come back)."""
         removed = self.pruning.removed
         if self._look is None or self.done - self._looked >= self.steps / _LOOKS:
             self._look, self._looked = self._look_now(removed), self.done
@@ -168,7 +168,7 @@ class Minimax(Method):
         return _Look(removed, use, costs, slopes)
 
     def _costs(self) -> list[float]:
-        """What a word of each layer costs in multipliers, in units of the average."""
+        """What a unit of each layer costs in multipliers, relative to the average."""
         count = len(self.pruning.layers)
         if self._look is None:
             return [1.0] * count
@@ -181,7 +181,7 @@ class Minimax(Method):
         ]
 
     def multipliers(self) -> Mapping[str, float]:
-        """`s` as a share of the words, `y`, and `z` of each budget."""
+        """`s` as a share of the units, `y`, and `z` of each budget."""
         names = [f"s {layer.name}" for layer in self.pruning.layers] if self.by_layer else ["s"]
         zs = [f"z {budget.resource.name}" for budget in self.pruning.budgets]
         return dict(zip([*names, "y", *zs], [*self.s, self.y, *self.z], strict=True))
@@ -198,11 +198,11 @@ class Minimax(Method):
         self.s, self.y, self.z = list(state["s"]), float(state["y"]), list(state["z"])
         self._look = _Look(**state["look"]) if state["look"] else None
         self._looked, self.start = int(state["looked"]), list(state["start"])
-        for layer in self.pruning.layers:
-            layer.synapse.regrows = not self.is_settled
+        for synapse in self.pruning.synapses:
+            synapse.regrows = not self.is_settled
 
 
 def _moved(removed: float, by: float) -> float:
-    """A share of words that are gone, after those that are left became fewer by a logarithm."""
+    """A share of units that are gone, after those that are left became fewer by a logarithm."""
     left = (1.0 - removed) * math.exp(-min(max(by, -_LARGEST_STEP), _LARGEST_STEP))
     return min(max(0.0, 1.0 - left), 1.0)

@@ -1,9 +1,10 @@
-"""Which words are left: what every method of compression has in common."""
+"""Which units are left: what every method of compression has in common."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,12 +13,13 @@ from torch import Tensor
 
 from spikeloom.ir import Graph, ResourceError
 from spikeloom.model._compress._resources import Budget, Candidate, LayerWeights, Resource
-from spikeloom.model._compress._words import Words
+from spikeloom.model._compress._units import Units
 from spikeloom.model._export import graph_of
 from spikeloom.model._network import Network
+from spikeloom.model._synapse import Synapse
 
-_BRACKETS = 16  # part of the words that are left, for the first step from a rough number
-_LOOK_AHEAD = 0.25  # part of the words that are left, for the slope of a resource
+_BRACKETS = 16  # part of the units that are left, for the first step from a rough number
+_LOOK_AHEAD = 0.25  # part of the units that are left, for the slope of a resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,86 +27,92 @@ class Pruning:
     """The layers of a network that are compressed, and what they may take."""
 
     network: Network
-    layers: Sequence[Words]
+    layers: Sequence[Units]
     budgets: Sequence[Budget]
 
     @property
     def count(self) -> int:
-        """Words in all layers."""
+        """Units in all layers."""
         return sum(layer.count for layer in self.layers)
 
     @property
     def most(self) -> int:
-        """Words that may go: each layer keeps one."""
-        return self.count - len(self.layers)
+        """Units that may go: each layer keeps its least."""
+        return self.count - sum(layer.least for layer in self.layers)
 
     @property
     def removed(self) -> int:
-        """Words that are gone."""
+        """Units that are gone."""
         return self.count - sum(int(layer.kept().sum()) for layer in self.layers)
 
+    @property
+    def synapses(self) -> list[Synapse]:
+        """All whose weights go with units, each once."""
+        return list(dict.fromkeys(part for layer in self.layers for part in layer.synapses))
+
     def split(self, values: Tensor) -> list[Tensor]:
-        """One value per word of all layers, layer by layer."""
+        """One value per unit of all layers, layer by layer."""
         parts = torch.split(values, [layer.count for layer in self.layers])
         return list(parts)
 
     def order(self, scores: Sequence[Tensor]) -> Tensor:
-        """The words of all layers, the least first; the best of each layer comes last."""
+        """The units of all layers, the least first; the best of each layer come last."""
         held = [score.clone() for score in scores]
-        for score in held:
-            score[score.argmax()] = torch.inf
+        for layer, score in zip(self.layers, held, strict=True):
+            score[score.topk(layer.least).indices] = torch.inf
         return torch.argsort(torch.cat(held), stable=True)
 
     def leave(self, gone: Tensor, *, regrows: bool) -> None:
-        """Take away these words, and no others; for good unless one `regrows`."""
-        kept = self.split(self._all_but(gone))
-        for layer, part in zip(self.layers, kept, strict=True):
-            layer.keep(part, regrows=regrows)
+        """Take away these units, and no others; for good unless one `regrows`."""
+        self._put(self.split(self._all_but(gone)), regrows=regrows)
         if not regrows:
             self.shrink(0.0)
 
     @torch.no_grad()
     def shrink(self, factor: float) -> None:
-        """Multiply the weights of the words that are gone."""
-        for layer in self.layers:
-            mask = layer.synapse.mask
+        """Multiply the weights of the units that are gone."""
+        for synapse in self.synapses:
+            mask = synapse.kept
             if mask is not None:
-                layer.synapse.weight.mul_(mask + (1.0 - mask) * factor)
+                synapse.weight.mul_(mask + (1.0 - mask) * factor)
 
     def use(self, gone: Tensor | None = None, *, roughly: bool = False) -> list[float]:
-        """What the network takes of each resource: as it is, or with these words gone."""
+        """What the network takes of each resource: as it is, or with these units gone."""
         if gone is None:
-            return self._measure([layer.kept() for layer in self.layers], roughly=roughly)
+            return self._measure(self._kept(), roughly=roughly)
         return self._measure(self.split(self._all_but(gone)), roughly=roughly)
 
     def costs(self, scores: Sequence[Tensor], use: Sequence[float]) -> list[list[float]]:
-        """How much of each resource a word of each layer takes, roughly: `[resources][layers]`.
+        """How much of each resource a unit of each layer takes, roughly: `[resources][layers]`.
 
-        By what a quarter of the words that are left in a layer, the least, take together; of a
-        resource on which that cannot be seen, by what all words take that are left.
+        By what a quarter of the units that are left in a layer, the least, take together; of a
+        resource on which that cannot be seen, by what all units take that are left.
         """
-        left = [layer.kept() for layer in self.layers]
+        left = self._kept()
         found: list[list[float]] = [[] for _ in self.budgets]
-        for place, (score, kept) in enumerate(zip(scores, left, strict=True)):
-            gone = max(1, round(_LOOK_AHEAD * int(kept.sum())))
+        for place, (layer, score, kept) in enumerate(zip(self.layers, scores, left, strict=True)):
+            count = int(kept.sum())
+            gone = max(1, round(_LOOK_AHEAD * count))
             least = torch.argsort(score.where(kept, torch.inf), stable=True)[:gone]
             fewer = kept.clone()
             fewer[least] = False
+            fewer = layer.rounded(fewer)
             less = self._measure([*left[:place], fewer, *left[place + 1 :]], roughly=True)
+            gone = max(1, count - int(fewer.sum()))
             for costs, now, then in zip(found, use, less, strict=True):
                 costs.append(max(0.0, now - then) / gone)
         if not all(map(any, found)):
             least_use = self.use(self.order(scores)[: self.most], roughly=True)
-            words = max(1, self.most - self.removed)
+            units = max(1, self.most - self.removed)
             slopes = [
-                max(now - then, 1e-9) / words for now, then in zip(use, least_use, strict=True)
+                max(now - then, 1e-9) / units for now, then in zip(use, least_use, strict=True)
             ]
             pairs = zip(found, slopes, strict=True)
             found = [c if any(c) else [slope] * len(c) for c, slope in pairs]
         return found
 
     def smallest(self, order: Tensor) -> list[float]:
-        """What is left of each resource with one word in every layer."""
+        """What is left of each resource with the least units in every layer."""
         return self.use(order[: self.most])
 
     def check_reachable(self) -> None:
@@ -117,10 +125,10 @@ class Pruning:
         self._check(self.smallest(order))
 
     def fewest(self, order: Tensor, *, roughly: bool = False) -> int:
-        """How many words of an order have to go, at least, so that all budgets are kept.
+        """How many units of an order have to go, at least, so that all budgets are kept.
 
         Raises:
-            ResourceError: If even the last words do not keep them.
+            ResourceError: If even the last units do not keep them.
         """
         low, high = (0, self.most) if roughly else self._bracket(order)
         while low < high:
@@ -162,7 +170,7 @@ class Pruning:
                 name, unit = budget.resource.name, budget.resource.unit
                 raise ResourceError(
                     f"{name} cannot be brought down to {_amount(budget.limit, unit)}: with only "
-                    f"the largest word left in each of {len(self.layers)} layer(s) it is "
+                    f"{self._fewest_left()} left in each of {len(self.layers)} layer(s) it is "
                     f"{_amount(least, unit)}; raise the budget, or make the network smaller"
                 )
 
@@ -170,28 +178,57 @@ class Pruning:
         pairs = zip(self.use(order[:removed], roughly=roughly), self.budgets, strict=True)
         return all(use <= budget.limit for use, budget in pairs)
 
-    def _all_but(self, words: Tensor) -> Tensor:
+    def _fewest_left(self) -> str:
+        layer = self.layers[0]
+        return f"the largest {layer.unit}" if layer.least == 1 else f"{layer.least} {layer.unit}s"
+
+    def _kept(self) -> list[Tensor]:
+        """The units that are left in each layer, or would be if one had to stop now."""
+        return [layer.rounded(layer.kept()) for layer in self.layers]
+
+    def _all_but(self, units: Tensor) -> Tensor:
         kept = torch.ones(self.count, dtype=torch.bool)
-        kept[words] = False
+        kept[units] = False
         return kept
 
+    def _masks(self, kept: Sequence[Tensor], *, regrows: bool) -> dict[Synapse, Tensor]:
+        """What these units leave of every synapse: the product of all that have a part in it."""
+        masks: dict[Synapse, Tensor] = {}
+        for layer, part in zip(self.layers, kept, strict=True):
+            for synapse, mask in layer.masks(layer.rounded(part), regrows=regrows):
+                masks[synapse] = masks.get(synapse, torch.ones_like(synapse.weight)) * mask
+        return masks
+
+    def _put(self, kept: Sequence[Tensor], *, regrows: bool) -> None:
+        for synapse, mask in self._masks(kept, regrows=regrows).items():
+            self.layers[0].leave(synapse, mask, regrows=regrows)
+
     def _measure(self, kept: Sequence[Tensor], *, roughly: bool) -> list[float]:
-        pairs = zip(self.layers, kept, strict=True)
-        layers = {layer.name: _weights_of(layer, part) for layer, part in pairs}
+        with self._with_only(kept):
+            layers = {
+                synapse.name: _weights_of(synapse, layer.word)
+                for layer in self.layers
+                for synapse in layer.synapses
+            }
         candidate = Candidate(layers, partial(self._graph_of, kept))
         return [_measured(budget.resource, candidate, roughly) for budget in self.budgets]
 
     def _graph_of(self, kept: Sequence[Tensor]) -> Graph:
-        """The network with just these words, as it would be exported."""
-        synapses = [layer.synapse for layer in self.layers]
-        before = [(synapse.mask, synapse.regrows) for synapse in synapses]
-        try:
-            for layer, part in zip(self.layers, kept, strict=True):
-                layer.keep(part, regrows=False)
+        """The network with just these units, as it would be exported."""
+        with self._with_only(kept):
             return graph_of(self.network)
+
+    @contextmanager
+    def _with_only(self, kept: Sequence[Tensor]) -> Iterator[None]:
+        """Let the network have just these units for a while."""
+        before = [(each, each.mask, each.live, each.regrows) for each in self.synapses]
+        try:
+            self._put(kept, regrows=False)
+            yield
         finally:
-            for synapse, (mask, regrows) in zip(synapses, before, strict=True):
+            for synapse, mask, live, regrows in before:
                 synapse.prune(mask, regrows=regrows)
+                synapse.confine(live, regrows=regrows)
 
 
 def _measured(resource: Resource, candidate: Candidate, roughly: bool) -> float:
@@ -209,12 +246,12 @@ def _amount(value: float, unit: str) -> str:
     return f"{value:,.6g} {unit}".rstrip()
 
 
-def _weights_of(layer: Words, kept: Tensor) -> LayerWeights:
-    mask = layer.by_weight(kept)
-    weight = layer.synapse.weight.detach()
+def _weights_of(synapse: Synapse, lanes: int) -> LayerWeights:
+    kept = synapse.kept
+    assert kept is not None
     return LayerWeights(
-        codes=layer.synapse.integer_weight(weight * mask),
-        kept=mask.numpy(),
-        bits=layer.synapse.weight_bits,
-        lanes=layer.lanes,
+        codes=synapse.integer_weight(),
+        kept=kept.bool().numpy(),
+        bits=synapse.weight_bits,
+        lanes=lanes,
     )

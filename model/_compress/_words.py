@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from spikeloom.ir import ConfigError
+from spikeloom.model._compress._units import check_keep, relative_to_average, synapses_of
 from spikeloom.model._network import Network
 from spikeloom.model._synapse import ConvSynapse, MixSynapse, Synapse
 
@@ -25,9 +28,34 @@ class Words:
     lanes: int
 
     @property
+    def unit(self) -> Literal["word"]:
+        """What a unit is called."""
+        return "word"
+
+    @property
+    def suits_any_lanes(self) -> bool:
+        """Single weights are 0 anywhere."""
+        return self.lanes == 1
+
+    @property
+    def word(self) -> int:
+        """Neighbouring outputs whose weights for one input always go together."""
+        return self.lanes
+
+    @property
+    def synapses(self) -> tuple[Synapse]:
+        """The one that has the words."""
+        return (self.synapse,)
+
+    @property
     def count(self) -> int:
         """How many words there are."""
         return self.synapse.weight.numel() // self.lanes
+
+    @property
+    def least(self) -> Literal[1]:
+        """How many stay at any rate."""
+        return 1
 
     def by_word(self, values: Tensor) -> Tensor:
         """One value per weight `[out, ...]` as `[words, lanes]`."""
@@ -44,8 +72,7 @@ class Words:
     def squares(self) -> Tensor:
         """Mean square of the weights of every word `[words]`, 1 on average over those left."""
         squares = self.by_word(self.synapse.weight.square()).mean(1)
-        average = squares[self.kept()].mean()
-        return squares / average.clamp_min(torch.finfo(squares.dtype).tiny)
+        return relative_to_average(squares, self.kept())
 
     def kept(self) -> Tensor:
         """Which words are left, `[words]` bool."""
@@ -54,11 +81,18 @@ class Words:
             return torch.ones(self.count, dtype=torch.bool)
         return self.by_word(mask)[:, 0] > 0
 
-    @torch.no_grad()
-    def keep(self, kept: Tensor, *, regrows: bool) -> None:
-        """Leave the words that are `kept`, `[words]` bool; see `Synapse.prune`."""
-        mask = self.by_weight(kept.to(self.synapse.weight.dtype))
-        self.synapse.prune(mask, regrows=regrows)
+    def rounded(self, kept: Tensor) -> Tensor:
+        """Any words may be left."""
+        return kept
+
+    def masks(self, kept: Tensor, *, regrows: bool) -> Iterator[tuple[Synapse, Tensor]]:
+        """The mask of the synapse, `[out, ...]`."""
+        del regrows
+        yield self.synapse, self.by_weight(kept.to(self.synapse.weight.dtype))
+
+    def leave(self, synapse: Synapse, mask: Tensor, *, regrows: bool) -> None:
+        """See `Synapse.prune`."""
+        synapse.prune(mask, regrows=regrows)
 
 
 def relative_squares(squares: Tensor) -> Tensor:
@@ -82,21 +116,10 @@ def words_of(network: Network, lanes: int, keep: tuple[str, ...]) -> list[Words]
         ConfigError: If a name is no layer with weights, or the outputs of a layer are no
             multiple of `lanes`.
     """
-    synapses = {
-        block.name: part
-        for block in network.blocks
-        for part in block.modules()
-        if isinstance(part, Synapse)
-    }
-    unknown = [name for name in keep if name not in synapses]
-    if unknown:
-        raise ConfigError(
-            f"compress.keep: no layer with weights is named {unknown[0]!r}; there are "
-            f"{', '.join(synapses)}"
-        )
+    check_keep(network, keep)
     found = [
         Words(name, synapse, 1 if _is_apart(synapse) else lanes)
-        for name, synapse in synapses.items()
+        for name, synapse in synapses_of(network).items()
         if name not in keep
     ]
     if not found:

@@ -175,13 +175,19 @@ def compress(
     max_energy_nj: Annotated[
         float | None, typer.Option(help="Budget: their energy in nJ, for an inference.")
     ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(metavar="word|neuron", help="What goes: words of weights, or whole neurons."),
+    ] = None,
     lanes: Annotated[
         int | None,
-        typer.Option(help="Outputs whose weights of an input go together: a lane word."),
+        typer.Option(help="Outputs in a word; or what the number of neurons is a multiple of."),
     ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option(metavar="LAYER", help="Layer that keeps its weights; may be repeated."),
+        typer.Option(
+            metavar="LAYER", help="Layer that keeps its weights, or neurons; may be repeated."
+        ),
     ] = None,
     method: Annotated[
         str | None,
@@ -215,6 +221,7 @@ def compress(
             max_cycles=max_cycles,
             max_operations=max_operations,
             max_energy_nj=max_energy_nj,
+            unit=unit,
             lanes=lanes,
             keep=tuple(keep) if keep else None,
             method=method,

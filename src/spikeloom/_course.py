@@ -44,9 +44,10 @@ def course_of(metrics: Mapping[str, Any]) -> str:
     course: list[Mapping[str, float]] = compression["trajectory"]
     multipliers = list(compression["multipliers"])
     left = ["left", *(budget["resource"] for budget in compression["budgets"])]
+    units = "neurons" if "neurons" in compression else "words"
     parts = [
-        ("words that are left, and what they take, as shares of what there was", left),
-        ("multipliers: s (share of words that are gone), y (norm), z (budget)", multipliers),
+        (f"{units} that are left, and what they take, as shares of what there was", left),
+        (f"multipliers: s (share of {units} that are gone), y (norm), z (budget)", multipliers),
         ("loss in training", ["loss"]),
     ]
     shown = [(title, names) for title, names in parts if names]

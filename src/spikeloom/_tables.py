@@ -61,10 +61,11 @@ def of_training(run: Path, metrics: Mapping[str, Any]) -> RenderableType:
 def of_compression(run: Path, metrics: Mapping[str, Any]) -> RenderableType:
     """Show what is left of every layer, what that takes, and the accuracy before and after."""
     compression = metrics["compression"]
-    table = _table(f"Compressed: {run}", ("layer",), ("words", "left", "share"))
-    for name, words in compression["words"].items():
-        share = f"{100 * words['left'] / words['all']:.1f} %"
-        table.add_row(name, number_text(words["all"]), number_text(words["left"]), share)
+    unit = "neurons" if "neurons" in compression else "words"
+    table = _table(f"Compressed: {run}", ("layer",), (unit, "left", "share"))
+    for name, units in compression[unit].items():
+        share = f"{100 * units['left'] / units['all']:.1f} %"
+        table.add_row(name, number_text(units["all"]), number_text(units["left"]), share)
     lines = [
         f"{budget['resource']}: {budget['use']:,.6g} of at most {budget['limit']:,.6g} "
         f"{budget['unit']}".rstrip()
