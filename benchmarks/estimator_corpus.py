@@ -64,7 +64,13 @@ def attempt(name: str, graph: Graph, folding: BuildOptions, family: str, *, kept
 
 
 def synthesised(
-    name: str, graph: Graph, folding: BuildOptions, family: str, *, kept: bool = False
+    name: str,
+    graph: Graph,
+    folding: BuildOptions,
+    family: str,
+    *,
+    kept: bool = False,
+    longest: int = _LONGEST,
 ) -> dict[str, Any]:
     """What Yosys makes of a design; with `kept`, of each instance of the top by itself."""
     store = CACHE / f"{name}-{family}{'-kept' * kept}.json"
@@ -80,7 +86,12 @@ def synthesised(
         target = work / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    result = {**run(work, design, kept=kept), "name": name, "family": family, "digest": digest}
+    result = {
+        **run(work, design, kept=kept, longest=longest),
+        "name": name,
+        "family": family,
+        "digest": digest,
+    }
     CACHE.mkdir(parents=True, exist_ok=True)
     write_json(store, result)
     shutil.rmtree(work)
@@ -111,7 +122,7 @@ def check_record(record: dict[str, Any], design: Design) -> None:
         )
 
 
-def run(work: Path, design: Design, *, kept: bool) -> dict[str, Any]:
+def run(work: Path, design: Design, *, kept: bool, longest: int) -> dict[str, Any]:
     """Run the script of `spikeloom synth --core-only`, and read the netlist."""
     script = next(work.glob("syn/*/synth.ys"))
     text = script.read_text(encoding="utf-8")
@@ -128,7 +139,7 @@ def run(work: Path, design: Design, *, kept: bool) -> dict[str, Any]:
         cwd=work,
         capture_output=True,
         text=True,
-        timeout=_LONGEST,
+        timeout=longest,
     )
     if done.returncode:
         raise RuntimeError(done.stderr[-500:] or done.stdout[-500:])

@@ -59,7 +59,6 @@ _GUESSES = {
     "fifo.pointer": 1.5,
     "neuron.added": 0.7,
     "neuron.lowered": 0.5,
-    # Measured: the module by itself, its tables in block RAM.
     "sparse_rows.count": 2.1,
     "sparse_rows.one": 3.5,
     "sparse_rows.output": 1.2,
@@ -78,10 +77,6 @@ _UNSEEN = (
     "decision.step",
     "gate.frame",
     "gate.one",
-    "sparse_rows.count",
-    "sparse_rows.one",
-    "sparse_rows.output",
-    "sparse_rows.word",
 )
 # Known: from experiments on single memories, and what an adder takes in any family.  Small designs
 # do not tell the latter from what always comes with it.
