@@ -33,7 +33,7 @@ class Case:
 
     lanes: int
     connectivity: float
-    epochs: int = 1
+    epochs: int = 2
 
 
 # The share that is left is below a half, as the tables of what is left are memory too.
