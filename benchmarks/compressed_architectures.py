@@ -22,6 +22,7 @@ from flow import RESULTS, ROOT, machine
 import spikeloom
 from spikeloom.codegen import load_manifest
 from spikeloom.ir import write_json
+from spikeloom.sim import VerifyResult
 
 RUNS, OUT = ROOT / "runs", ROOT / "out"
 INFERENCES = 100
@@ -73,19 +74,28 @@ def measured(name: str, case: Case, data_dir: Path) -> dict[str, Any]:
         epochs=case.epochs,
     )
     before, after = (spikeloom.build(folder, OUT / folder.name) for folder in (run, small))
-    result = spikeloom.verify(after, probe=True, limit=INFERENCES)
-    bits = [weight_memory(folder) for folder in (before, after)]
+    dense, result = (spikeloom.verify(o, probe=True, limit=INFERENCES) for o in (before, after))
     return {
         "lanes": case.lanes,
         "connectivity": metrics_of(small)["compression"]["budgets"][0]["use"],
         "epochs": case.epochs,
         "accuracy_before": metrics_of(run)["accuracy"]["exported"],
         "accuracy_after": metrics_of(small)["accuracy"]["exported"],
-        "weight_memory_before": bits[0],
-        "weight_memory_after": bits[1],
-        "weight_memory_left": bits[1] / bits[0],
-        "verified": result.to_json(),
+        "weight_memory_before": weight_memory(before),
+        "weight_memory_after": weight_memory(after),
+        "inferences": result.inferences,
+        "spikes": result.spikes_compared,
+        "mismatches": result.mismatches,
+        "predictions_equal": result.predictions_equal,
+        "cycles_before": cycles(dense),
+        "cycles_after": cycles(result),
     }
+
+
+def cycles(result: VerifyResult) -> float:
+    """Clock cycles per inference, on average."""
+    assert result.cycles_per_inference is not None
+    return result.cycles_per_inference.mean
 
 
 def weight_memory(out: Path) -> int:

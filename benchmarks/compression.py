@@ -5,7 +5,8 @@
 Each network is trained with some seeds, and each of these is compressed by every method to every
 connectivity.  FOLDER has the folders of MNIST and Fashion-MNIST.  It takes hours; runs stay in
 runs/compression, and what is finished is not done again.  Accuracies are those of the exported
-integer networks on the 10,000 test images.  Writes benchmarks/results/compression.json.
+integer networks on the 10,000 test images.  Writes benchmarks/results/compression.json and
+docs/images/compression.svg; the plot needs matplotlib (`pip install matplotlib`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from spikeloom.ir import write_json
 from spikeloom.model import CompressConfig, compress, load_config, train
 
 RESULTS = ROOT / "benchmarks" / "results" / "compression.json"
+PLOT = ROOT / "docs" / "images" / "compression.svg"
 RUNS = ROOT / "runs" / "compression"
+_SHOWN = 16  # points of accuracy below that with all weights
 METHODS = ("minimax", "gradual", "magnitude")
 CONNECTIVITIES = (0.25, 0.1, 0.05, 0.02, 0.01)
 
@@ -145,6 +148,36 @@ def row(mine: list[Point]) -> dict[str, Any]:
     }
 
 
+def plot(found: dict[str, Any], path: Path) -> None:
+    """Draw accuracy over connectivity: mean of the seeds, from the lowest to the highest."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    names = [name for name in CASES if any(row["network"] == name for row in found["rows"])]
+    figure = Figure(figsize=(4 * len(names), 3.6), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for method in METHODS:
+            rows = [r for r in found["rows"] if (r["network"], r["method"]) == (name, method)]
+            means = [100 * r["mean"] for r in rows]
+            spread = [
+                [mean - 100 * min(r["accuracy"]) for mean, r in zip(means, rows, strict=True)],
+                [100 * max(r["accuracy"]) - mean for mean, r in zip(means, rows, strict=True)],
+            ]
+            shares = [100 * r["connectivity"] for r in rows]
+            axes.errorbar(shares, means, spread, marker="o", capsize=3, label=method)
+        dense = 100 * statistics.mean(found["dense"][name])
+        axes.axhline(dense, color="grey", linewidth=0.8, label="all weights")
+        ticks = [100 * share for share in CONNECTIVITIES]
+        axes.set(xlabel="weights that are left, %", title=name, xscale="log")
+        axes.set_ylim(dense - _SHOWN, dense + 1)
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+        axes.minorticks_off()
+    figure.axes[0].set_ylabel("accuracy, %")
+    figure.axes[0].legend()
+    with rc_context({"svg.hashsalt": "compression"}):  # the same bytes every time
+        figure.savefig(path, metadata={"Date": None})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
@@ -159,6 +192,7 @@ def main() -> None:
         for text in pool.map(compressed, chosen, itertools.repeat(options.data_dir)):
             print(text, flush=True)
             write_json(RESULTS, collected())
+    plot(collected(), PLOT)
     for entry in collected()["rows"]:
         print(
             f"{entry['network']:14} {100 * entry['connectivity']:5.4g} %  {entry['method']:10} "

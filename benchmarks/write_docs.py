@@ -6,6 +6,7 @@ python benchmarks/write_docs.py
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ def main() -> None:
         activity=read("activity.json"),
         early=read("early.json"),
         unrolled=read("unrolled.json"),
+        compression=by_connectivity(read("compression.json")),
+        architectures=read("compressed_architectures.json"),
     )
     (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")
 
@@ -32,6 +35,16 @@ def main() -> None:
 def beside_peer(figure: dict[str, Any] | None) -> dict[str, Any] | None:
     """The figure with Spiker+'s beside it."""
     return figure and {**figure, "peer": {"cycles": CYCLES, "lut": LUTS, "fmax_mhz": MHZ}}
+
+
+def by_connectivity(found: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """A row for each network and connectivity, with the methods beside each other."""
+    rows: dict[tuple[str, float], dict[str, Any]] = {}
+    for cell in found["rows"] if found else []:
+        row = rows.setdefault((cell["network"], cell["connectivity"]), {**cell, "methods": {}})
+        row["dense"] = statistics.mean(found["dense"][cell["network"]]) if found else None
+        row["methods"][cell["method"]] = cell
+    return list(rows.values())
 
 
 def read(name: str) -> dict[str, Any] | None:
