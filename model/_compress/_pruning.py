@@ -19,7 +19,7 @@ from spikeloom.model._network import Network
 from spikeloom.model._synapse import Synapse
 
 _BRACKETS = 16  # part of the units that are left, for the first step from a rough number
-_LOOK_AHEAD = 0.25  # part of the units that are left, for the slope of a resource
+_LOOK_AHEAD = 0.75  # part of the units that are left, for the slope of a resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,15 @@ class Pruning:
     def costs(self, scores: Sequence[Tensor], use: Sequence[float]) -> list[list[float]]:
         """How much of each resource a unit of each layer takes, roughly: `[resources][layers]`.
 
-        By what a quarter of the units that are left in a layer, the least, take together; of a
-        resource on which that cannot be seen, by what all units take that are left.
+        By what three quarters of the units that are left in a layer, the least, take together:
+        hardware may gain nothing by the first of them.  Of a resource on which even that cannot be
+        seen, by what all units take that are left.
         """
         left = self._kept()
         found: list[list[float]] = [[] for _ in self.budgets]
         for place, (layer, score, kept) in enumerate(zip(self.layers, scores, left, strict=True)):
             count = int(kept.sum())
-            gone = max(1, round(_LOOK_AHEAD * count))
+            gone = min(max(1, round(_LOOK_AHEAD * count)), count - layer.least)
             least = torch.argsort(score.where(kept, torch.inf), stable=True)[:gone]
             fewer = kept.clone()
             fewer[least] = False
