@@ -349,6 +349,46 @@ def test_no_budget_is_ever_exceeded(
     assert left <= share * pruning.count
 
 
+def costs_of(measure: Callable[[Candidate], float], left: list[int]) -> list[float]:
+    """What a word of each of three layers costs, where they have so many left."""
+    network = network_of((12, 9), 1)
+    layers = words_of(network, 1, ())
+    pruning = Pruning(network, layers, [Budget(Resource("memory", "", measure), 1.0)])
+    scores = [layer.squares() for layer in layers]
+    gone = [
+        torch.argsort(score)[: layer.count - count] + first
+        for layer, score, count, first in zip(layers, scores, left, (0, 84, 192), strict=True)
+    ]
+    pruning.leave(torch.cat(gone), regrows=True)
+    (costs,) = pruning.costs(scores, pruning.use())
+    return costs
+
+
+def test_what_a_word_costs_is_seen_beyond_half_of_a_layer() -> None:
+    """The memory of an event engine is that of all words, unless only half of them are left."""
+
+    def memory(candidate: Candidate) -> float:
+        layers = candidate.layers.values()
+        return float(
+            sum(w.kept.size if 2 * w.kept.sum() > w.kept.size else w.kept.sum() for w in layers)
+        )
+
+    first, second, third = costs_of(memory, [70, 40, 90])  # of 84, 108 and 90
+    assert second == pytest.approx(1.0)
+    assert 0.5 < first < 2.0
+    assert 0.5 < third < 2.0
+
+
+def test_the_last_word_of_a_layer_is_never_tried_away() -> None:
+    """A layer without weights is nothing that can be exported."""
+
+    def memory(candidate: Candidate) -> float:
+        assert all(layer.kept.any() for layer in candidate.layers.values())
+        return float(sum(layer.kept.sum() for layer in candidate.layers.values()))
+
+    assert costs_of(memory, [1, 40, 2]) == [0.0, 1.0, 1.0]
+
+
 def test_budgets_are_seen_to_after_every_epoch() -> None:
     """Integers change while weights are trained on: a resource that looks at them may grow."""
     network, each = network_of((12,), 1), [1.0]
