@@ -25,7 +25,7 @@ class LayerOptions:
     `event_field` an event is a field of so many neighbouring values instead of a set bit.
     `current_buffers` is 2 if the currents of a time step leave while those of the next are
     added up.  `neuron_lanes` neurons are updated per clock.  With `sparse`, words of `lanes`
-    weights that are all 0 are neither stored nor visited (by itself where that halves the memory).
+    weights that are all 0 are neither stored nor visited (by itself where half of the words are).
     """
 
     engine: str | None = None

@@ -33,12 +33,6 @@ class WeightMemories:
         return int(self.words[0].shape[0])
 
     @property
-    def memory_bits(self) -> int:
-        """Bits of all memories, and of the lookups in front of them."""
-        numbers = sum(words.size for words in self.words)
-        return numbers * self.bits + sum(map(len, self.lookups)) * self.row_bits
-
-    @property
     def row_bits(self) -> int:
         """Bits of the number of a stored row."""
         return address_bits(self.depth // self.codes)

@@ -126,7 +126,7 @@ class CompressConfig:
         max_ff: Budget: flip-flops, as estimated.
         max_bram: Budget: block RAMs.
         max_cycles: Budget: clock cycles of an inference, on average.
-        max_operations: Budget: synaptic operations of an inference, on average.
+        max_additions: Budget: additions of weights in an inference as built, on average.
         max_energy_nj: Budget: their energy, in nJ.
     """
 
@@ -142,11 +142,11 @@ class CompressConfig:
     connectivity: Annotated[float, Between(0.0, 1.0)] | None = None
     weight_bits: Annotated[int, Between(0, 2**53)] | None = None
     board: str | None = None
-    max_lut: Annotated[int, Between(0, 2**31)] | None = None
-    max_ff: Annotated[int, Between(0, 2**31)] | None = None
+    max_lut: Annotated[int, Between(1, 2**31)] | None = None
+    max_ff: Annotated[int, Between(1, 2**31)] | None = None
     max_bram: Annotated[int, Between(0, 2**31)] | None = None
     max_cycles: Annotated[float, Between(0.0, 1e12)] | None = None
-    max_operations: Annotated[float, Between(0.0, 1e15)] | None = None
+    max_additions: Annotated[float, Between(0.0, 1e15)] | None = None
     max_energy_nj: Annotated[float, Between(0.0, 1e12)] | None = None
 
 

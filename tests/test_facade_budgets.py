@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from listeners import StopAt
 
 import spikeloom
 from spikeloom._folding import BRIDGE_BRAM, SHARE
@@ -15,6 +17,7 @@ from spikeloom.boards import load_board
 from spikeloom.codegen import RoughUnroller, Unroller
 from spikeloom.codegen._unrolled import FABRICS
 from spikeloom.ir import ConfigError, ResourceError
+from spikeloom.model import TrainingInterruptedError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -53,6 +56,9 @@ TWO_LANES = """
 lanes = 2
 """
 IN_LOGIC = """
+[data]
+input_bits = 1
+
 [hardware.layers.hidden]
 engine = "unrolled"
 """
@@ -81,8 +87,8 @@ def budgets_of(run: Path) -> dict[str, dict[str, Any]]:
     return {budget["resource"]: budget for budget in metrics["compression"]["budgets"]}
 
 
-def estimated(run: Path, out: Path, board: str | None = None) -> dict[str, Any]:
-    folder = spikeloom.build(run, out, board=board)
+def estimated(run: Path, out: Path, board: str | None = None, **options: Any) -> dict[str, Any]:
+    folder = spikeloom.build(run, out, board=board, **options)
     value: dict[str, Any] = json.loads((folder / "estimate.json").read_text())["estimate"]
     return value
 
@@ -113,7 +119,7 @@ def test_a_number_takes_the_place_of_the_share(run: Path, tmp_path: Path) -> Non
     ("option", "resource", "estimate", "scale"),
     [
         ("max_cycles", "cycles", "latency_cycles", 1.0),
-        ("max_operations", "operations", "additions", 1.0),
+        ("max_additions", "additions", "additions", 1.0),
         ("max_energy_nj", "energy", "energy_pj", 1e-3),
     ],
 )
@@ -174,7 +180,7 @@ def test_what_is_out_of_reach_is_refused(
     ("options", "message"),
     [
         ({"board": "icebraker"}, "icebreaker"),
-        ({"max_lut": 0}, "--max-lut must be a number above 0"),
+        ({"max_lut": 0}, "max_lut must be 1 to"),
         ({"max_cycles": -1}, "max_cycles"),
     ],
 )
@@ -184,3 +190,73 @@ def test_limits_that_are_none_are_refused(
     with pytest.raises(ConfigError, match=message):
         spikeloom.compress(run, out=tmp_path / "small", **options)
     assert not (tmp_path / "small").exists()
+
+
+def test_early_decisions_are_part_of_what_is_measured(run: Path, tmp_path: Path) -> None:
+    early = shutil.copytree(run, tmp_path / "early")
+    config = early / "config.toml"
+    config.write_text(config.read_text().replace("[hardware]", '[hardware]\nearly = "exact"'))
+    small = spikeloom.compress(early, out=tmp_path / "small", max_lut=5000, max_cycles=900)
+    known = estimated(small, tmp_path / "out")
+    budgets = budgets_of(small)
+    assert budgets["lut"]["use"] == known["lut"]
+    assert budgets["cycles"]["use"] == pytest.approx(known["latency_cycles"], abs=0.051)
+    assert known["lut"] > estimated(small, tmp_path / "all", early="off")["lut"]
+
+
+def test_a_finished_compression_is_of_its_folding(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    spikeloom.compress(copy, out=tmp_path / "small", max_cycles=900)
+    config = copy / "config.toml"
+    assert "lanes = 2" in config.read_text()
+    config.write_text(config.read_text().replace("lanes = 2", "lanes = 1"))
+    with pytest.raises(ConfigError, match="--restart"):
+        spikeloom.compress(copy, out=tmp_path / "small", max_cycles=900)
+
+
+@pytest.mark.parametrize(("method", "stop"), [("minimax", 75), ("gradual", 50)])
+def test_resumed_compression_of_logic_gives_the_identical_result(
+    in_logic: Path, tmp_path: Path, method: str, stop: int
+) -> None:
+    """Rough measures know former candidates, and those of an interrupted run are forgotten."""
+    options: dict[str, Any] = {"max_lut": 700, "method": method}
+    whole = spikeloom.compress(in_logic, out=tmp_path / "whole", **options)
+    with pytest.raises(TrainingInterruptedError):
+        spikeloom.compress(in_logic, out=tmp_path / "parts", progress=StopAt(stop), **options)
+    parts = spikeloom.compress(in_logic, out=tmp_path / "parts", **options)
+    for name in ("graph.json", "graph.npz", "test.npz"):
+        assert (whole / name).read_bytes() == (parts / name).read_bytes(), name
+    assert budgets_of(whole) == budgets_of(parts)
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        ("hidden]\nneuron_lanes = 4", {"lanes": 2}, "compress.lanes = 2 .* neuron_lanes must"),
+        ("hidden_synapse]\nlanes = 8", {"lanes": 2}, "8 for 'hidden_synapse' and 2 for 'hidden'"),
+        (
+            "output]\nevent_ports = 4\nweight_banks = 4",
+            {"lanes": 2, "unit": "neuron", "keep": ()},
+            "weight_banks must divide the 2 channels",
+        ),
+    ],
+)
+def test_lanes_that_could_not_be_built_are_refused_at_once(
+    run: Path, tmp_path: Path, table: str, options: dict[str, Any], message: str
+) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    config = copy / "config.toml"
+    text = config.read_text()
+    start = text.index("[hardware.layers.hidden]")
+    config.write_text(f"{text[:start]}[hardware.layers.{table}\n")
+    with pytest.raises(ConfigError, match=message):
+        spikeloom.compress(copy, out=tmp_path / "small", connectivity=0.5, **options)
+    assert not (tmp_path / "small").exists()
+
+
+def test_other_lanes_take_the_place_of_those_of_a_compression(run: Path, tmp_path: Path) -> None:
+    first = spikeloom.compress(
+        run, out=tmp_path / "first", connectivity=0.6, unit="neuron", lanes=2, epochs=2
+    )
+    spikeloom.compress(first, out=tmp_path / "odd", connectivity=0.5, unit="neuron", lanes=3)
+    assert "lanes = 3" in (tmp_path / "odd" / "config.toml").read_text()

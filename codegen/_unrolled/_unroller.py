@@ -72,6 +72,10 @@ class RoughUnroller(Unroller):
         luts = round(near.luts * count / max(1, _kept(near)))
         return replace(near, luts=luts, zero_weights=weights.size - count)
 
+    def forget(self) -> None:
+        """Unroll every matrix anew."""
+        self._near.clear()
+
     def module(  # see `Unroller.module`
         self,
         netlist: Netlist,  # noqa: ARG002

@@ -13,13 +13,14 @@ from spikeloom.model._compress._methods import Gradual, Magnitude, Method
 from spikeloom.model._compress._minimax import Minimax
 from spikeloom.model._compress._neurons import neurons_of
 from spikeloom.model._compress._pruning import Pruning
-from spikeloom.model._compress._resources import Budget, connectivity, weight_bits
+from spikeloom.model._compress._resources import Budget, Candidate, connectivity, weight_bits
 from spikeloom.model._compress._slim import slimmed
 from spikeloom.model._compress._units import Units
 from spikeloom.model._compress._words import words_of
 from spikeloom.model._config import (
     CompressConfig,
     Config,
+    HardwareConfig,
     LayerHardware,
     TrainConfig,
     check_config,
@@ -36,7 +37,7 @@ HARDWARE_LIMITS = {
     "max_ff": "ff",
     "max_bram": "bram",
     "max_cycles": "cycles",
-    "max_operations": "operations",
+    "max_additions": "additions",
     "max_energy_nj": "energy",
 }
 RESERVED = frozenset(
@@ -62,7 +63,7 @@ def compress(
     *,
     run: Path,
     budgets: Sequence[Budget] = (),
-    hardware: Callable[[Config], Sequence[Budget]] | None = None,
+    hardware: Callable[[Config, Candidate], Sequence[Budget]] | None = None,
     data_dir: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -77,7 +78,8 @@ def compress(
         options: Method, schedule, units and budgets.
         run: The run folder that is written; a run that is in it is replaced, unless resumed.
         budgets: More budgets, of any resource.
-        hardware: What makes budgets of the hardware that is built with the configuration of `run`.
+        hardware: What makes budgets of the hardware that is built with the configuration of `run`,
+            and refuses one of which the least that may be left cannot be built.
         data_dir: See `load_dataset`.
         resume: Go on after the last whole epoch of the run in that folder.
         progress: Who is told how far it is.
@@ -102,7 +104,9 @@ def compress(
     config = _config(loaded, options, layers)
     network.train()
     network.name = config.name
-    all_budgets = [*_budgets(options), *budgets, *(hardware(config) if hardware else ())]
+    least = Pruning(network, layers, ()).least()
+    of_hardware = hardware(config, least) if hardware else ()
+    all_budgets = [*_budgets(options), *budgets, *of_hardware]
     _check_budgets(options, all_budgets)
     pruning = Pruning(network, layers, all_budgets)
     pruning.check_reachable()
@@ -115,7 +119,7 @@ def compress(
             network=network,
             train=_train_config(config),
             pruner=_method(options, pruning),
-            source=_digest(source, pruning.budgets),
+            source=_digest(source, pruning.budgets, config.hardware if of_hardware else None),
             accuracy=_accuracy(source),
         ),
     )
@@ -125,15 +129,18 @@ def compress(
 def _config(config: Config, options: CompressConfig, layers: Sequence[Units]) -> Config:
     """That of a run, with a name of its own, and lanes that suit the units where none are set."""
     wanted = dict(config.hardware.layers)
+    former = config.compress.lanes if config.name.endswith(COMPRESSED) else None
     for layer in layers:
         own = wanted.get(layer.name, LayerHardware())
         if layer.lanes > 1 and own == replace(own, engine=None, lanes=None):
             wanted[layer.name] = replace(own, lanes=layer.lanes)
         elif own.lanes and layer.lanes % own.lanes and not layer.suits_any_lanes:
-            what = "words of" if layer.unit == "word" else "numbers of neurons by"
+            if own.engine is None and own.lanes == former:  # given by a compression, not by hand
+                wanted[layer.name] = replace(own, lanes=layer.lanes if layer.lanes > 1 else None)
+                continue
+            what = "words of" if layer.unit == "word" else "multiples of"
             raise ConfigError(
-                f"{what} compress.lanes = {layer.lanes} outputs are none to the hardware of "
-                f"layer {layer.name!r}, which has "
+                f"{what} {layer.lanes} outputs (compress.lanes) do not go with "
                 f"hardware.layers.{layer.name}.lanes = {own.lanes}; give both the same "
                 "number, or leave that of the hardware out"
             )
@@ -206,10 +213,11 @@ def _train_config(config: Config) -> TrainConfig:
     )
 
 
-def _digest(source: Path, budgets: Sequence[Budget]) -> str:
-    """Tell the network of a run, and budgets, from others."""
+def _digest(source: Path, budgets: Sequence[Budget], hardware: HardwareConfig | None) -> str:
+    """Tell the network of a run, and budgets, from others; of hardware with what they are of."""
     limits = [(budget.resource.name, budget.resource.unit, budget.limit) for budget in budgets]
-    return hashlib.sha256((source / "model.pt").read_bytes() + repr(limits).encode()).hexdigest()
+    text = repr(limits) + (repr(hardware) if hardware else "")
+    return hashlib.sha256((source / "model.pt").read_bytes() + text.encode()).hexdigest()
 
 
 def _accuracy(source: Path) -> float:

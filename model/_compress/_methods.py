@@ -82,7 +82,9 @@ class Method:
         """See to the budgets, as integers may have changed; say what is left."""
         if self.is_settled and not self.pruning.keeps_budgets():
             self._settle()
-        return {"settled": self.is_settled, **self._now()}
+        found = {"settled": self.is_settled, **self._now()}
+        self.pruning.forget()
+        return found
 
     def summary(self) -> dict[str, Any]:
         """Budgets, what the network takes of them, and how it came there."""
@@ -124,6 +126,7 @@ class Method:
         self.done, self.is_settled = int(state["done"]), bool(state["is_settled"])
         self.first = int(state["first"])
         self.loss, self.trajectory = float(state["loss"]), list(state["trajectory"])
+        self.pruning.forget()
 
 
 class Magnitude(Method):

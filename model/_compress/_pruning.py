@@ -112,6 +112,17 @@ class Pruning:
             found = [c if any(c) else [slope] * len(c) for c, slope in pairs]
         return found
 
+    def least(self) -> Candidate:
+        """The network with the least units in every layer."""
+        order = self.order([layer.squares() for layer in self.layers])
+        return self._candidate(self.split(self._all_but(order[: self.most])))
+
+    def forget(self) -> None:
+        """Let rough measures forget what they know of former candidates."""
+        for budget in self.budgets:
+            if budget.resource.forget:
+                budget.resource.forget()
+
     def smallest(self, order: Tensor) -> list[float]:
         """What is left of each resource with the least units in every layer."""
         return self.use(order[: self.most])
@@ -205,14 +216,17 @@ class Pruning:
             self.layers[0].leave(synapse, mask, regrows=regrows)
 
     def _measure(self, kept: Sequence[Tensor], *, roughly: bool) -> list[float]:
+        candidate = self._candidate(kept)
+        return [_measured(budget.resource, candidate, roughly) for budget in self.budgets]
+
+    def _candidate(self, kept: Sequence[Tensor]) -> Candidate:
         with self._with_only(kept):
             layers = {
                 synapse.name: _weights_of(synapse, layer.word)
                 for layer in self.layers
                 for synapse in layer.synapses
             }
-        candidate = Candidate(layers, partial(self._graph_of, kept))
-        return [_measured(budget.resource, candidate, roughly) for budget in self.budgets]
+        return Candidate(layers, partial(self._graph_of, kept))
 
     def _graph_of(self, kept: Sequence[Tensor]) -> Graph:
         """The network with just these units, as it would be exported."""

@@ -31,7 +31,7 @@ class LayerWeights:
 
 @dataclass(slots=True, eq=False)
 class Candidate:
-    """A network as it is, or as it would be with some more words gone.
+    """A network as it is, or as it would be with some more units gone.
 
     Attributes:
         layers: The weights of the layers that are compressed, by name.
@@ -57,13 +57,16 @@ class Resource:
         unit: Of its numbers, for messages.
         measure: How much of it a candidate takes; taking weights away should never make it more.
         rough: The same, if there is a quicker way with an error of some percent: it is asked while
-            words go, and `measure` about what is left in the end.
+            units go, and `measure` about what is left in the end.
+        forget: Lets `rough` forget what it knows of former candidates.  It is asked to after every
+            epoch, so that a compression that was interrupted goes on with the same numbers.
     """
 
     name: str
     unit: str
     measure: Callable[[Candidate], float]
     rough: Callable[[Candidate], float] | None = None
+    forget: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

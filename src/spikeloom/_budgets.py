@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
+from spikeloom._early import decided_early
 from spikeloom._folding import estimator_of, family_of, limits_on
 from spikeloom._source import Source
 from spikeloom._vectors import Vectors
@@ -21,7 +22,7 @@ from spikeloom.codegen import (
     estimate_area,
     lower,
 )
-from spikeloom.ir import Graph
+from spikeloom.ir import ConfigError, Early, Graph, SpikeloomError
 from spikeloom.model import (
     HARDWARE_LIMITS,
     Budget,
@@ -42,15 +43,18 @@ class Meter:
     Attributes:
         vectors: Inputs that clock cycles and additions are estimated for.
         options: Engines and folding.
+        early: The rule by which an inference ends early.
         board: The device; None for one of the usual family.
         unroller: What makes logic of matrices.
     """
 
     vectors: Vectors
     options: BuildOptions
+    early: Early | None
     board: Board | None
     unroller: Unroller = field(default_factory=Unroller)
-    _graph: Graph | None = None
+    _seen: Graph | None = None
+    _graph: Graph = field(init=False)
     _area: Area | None = None
     _estimate: Estimate | None = None
 
@@ -74,27 +78,31 @@ class Meter:
         return self._estimate
 
     def _look_at(self, candidate: Candidate) -> Graph:
+        """The graph that is built of a candidate."""
         graph = candidate.graph()
-        if graph is not self._graph:
-            self._graph, self._area, self._estimate = graph, None, None
-        return graph
+        if self._seen is not graph:
+            self._seen, self._area, self._estimate = graph, None, None
+            self._graph = decided_early(graph, None, self.early)
+        return self._graph
 
 
-def hardware_budgets(config: Config, vectors: Vectors) -> list[Budget]:
+def hardware_budgets(config: Config, least: Candidate, vectors: Vectors) -> list[Budget]:
     """The budgets that a configuration sets for the hardware that is built with it.
 
     What a board has is a budget up to the share that can be routed, or to the number that is given
     beside it.  A matrix in logic is measured roughly while words go, as it takes long to unroll.
 
     Raises:
-        ConfigError: If there is no such board.
+        ConfigError: If there is no such board, or the hardware cannot be built of the `least` that
+            may be left of the network.
     """
     options = config.compress
     board = load_board(options.board) if options.board else None
-    folding = _folding_of(config.hardware)
-    meter, rough = Meter(vectors, folding, board), None
+    folding, early = _folding_of(config.hardware), config.hardware.early
+    meter, rough, unroller = Meter(vectors, folding, early, board), None, RoughUnroller()
+    _check_buildable(config, meter, least)
     if any(layer.engine == UNROLLED for layer in folding.layers.values()):
-        rough = Meter(vectors, folding, board, RoughUnroller())
+        rough = Meter(vectors, folding, early, board, unroller)
     return [
         Budget(
             Resource(
@@ -102,11 +110,23 @@ def hardware_budgets(config: Config, vectors: Vectors) -> list[Budget]:
                 _UNITS.get(name, ""),
                 partial(_use, meter, name),
                 partial(_use, rough, name) if rough else None,
+                unroller.forget,
             ),
             limit,
         )
         for name, limit in _limits(options, board).items()
     ]
+
+
+def _check_buildable(config: Config, meter: Meter, least: Candidate) -> None:
+    """Refuse lanes that do not go with the rest of the folding, before anything is trained."""
+    try:
+        meter.area(least)
+    except SpikeloomError as error:
+        raise ConfigError(
+            f"what compress.lanes = {config.compress.lanes} leaves could not be built with the "
+            f"[hardware] table of the network: {error}; give other lanes, or change that table"
+        ) from error
 
 
 def _folding_of(hardware: HardwareConfig) -> BuildOptions:
@@ -128,7 +148,7 @@ def _use(meter: Meter, name: str, candidate: Candidate) -> float:
     match name:
         case "cycles":
             return meter.estimate(candidate).latency
-        case "operations":
+        case "additions":
             return meter.estimate(candidate).additions
         case "energy":
             return 1e-3 * meter.estimate(candidate).energy_pj

@@ -169,8 +169,8 @@ def compress(
     max_cycles: Annotated[
         float | None, typer.Option(help="Budget: clock cycles of an inference, on average.")
     ] = None,
-    max_operations: Annotated[
-        float | None, typer.Option(help="Budget: synaptic operations of an inference.")
+    max_additions: Annotated[
+        float | None, typer.Option(help="Budget: additions of weights in an inference, as built.")
     ] = None,
     max_energy_nj: Annotated[
         float | None, typer.Option(help="Budget: their energy in nJ, for an inference.")
@@ -201,7 +201,7 @@ def compress(
 ) -> None:
     """Take weights away until a budget is kept, and train the others on.
 
-    What is not given is as in the [compress] table of the run's configuration.
+    What is not given is as in the table `compress` of the run's configuration.
     """
     kept = "the last checkpoint is kept; run the same command again to go on from it"
     with _session(kept) as progress:
@@ -219,7 +219,7 @@ def compress(
             max_ff=max_ff,
             max_bram=max_bram,
             max_cycles=max_cycles,
-            max_operations=max_operations,
+            max_additions=max_additions,
             max_energy_nj=max_energy_nj,
             unit=unit,
             lanes=lanes,

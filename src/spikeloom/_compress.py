@@ -13,6 +13,7 @@ from spikeloom.ir import ConfigError, Progress, nearest_name
 from spikeloom.model import (
     COMPRESSED,
     Budget,
+    Candidate,
     CompressConfig,
     Config,
     check_config,
@@ -55,8 +56,8 @@ def compress_run(
     )
 
 
-def _hardware(run: Path, config: Config) -> list[Budget]:
-    return hardware_budgets(config, load_source(run).vectors)
+def _hardware(run: Path, config: Config, least: Candidate) -> list[Budget]:
+    return hardware_budgets(config, least, load_source(run).vectors)
 
 
 def _options(own: CompressConfig, given: Mapping[str, object]) -> CompressConfig:

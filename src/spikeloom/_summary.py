@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from spikeloom.codegen import ManifestLayer
+from spikeloom.codegen import ManifestLayer, ManifestSynapse
 
 _NO_SYNAPSE = "neurons"
 PRODUCT = "product"
@@ -41,7 +41,7 @@ class LayerSummary:
 def summarise(layer: ManifestLayer) -> LayerSummary:
     """Sum up a layer."""
     stored = [synapse for synapse in layer.synapses if synapse.kind != PRODUCT]
-    weight_bits = sum(synapse.weights * synapse.weight_bits for synapse in layer.synapses)
+    weight_bits = sum(map(_weight_bits, layer.synapses))
     return LayerSummary(
         name=layer.name,
         kind=_listed(synapse.kind for synapse in layer.synapses) or _NO_SYNAPSE,
@@ -54,6 +54,12 @@ def summarise(layer: ManifestLayer) -> LayerSummary:
         event_ports=_range(synapse.event_ports for synapse in layer.synapses),
         memory_bits=weight_bits + layer.neurons * layer.membrane_bits,
     )
+
+
+def _weight_bits(synapse: ManifestSynapse) -> int:
+    """Bits of the weights that are stored, or computed; of sparse ones without their tables."""
+    weights = synapse.stored_words * synapse.lanes if synapse.sparse else synapse.weights
+    return weights * synapse.weight_bits
 
 
 def _listed(words: Iterable[str]) -> str:
