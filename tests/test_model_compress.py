@@ -594,7 +594,7 @@ def test_words_that_are_none_to_the_hardware_are_refused(run: Path, tmp_path: Pa
         ),
     )
     options = replace(QUICK, connectivity=0.3, keep=("conv",))
-    with pytest.raises(ConfigError, match=r"which has hardware\.layers\.hidden\.lanes = 4; give"):
+    with pytest.raises(ConfigError, match=r"go with hardware\.layers\.hidden\.lanes = 4; give"):
         compress(other, replace(options, lanes=2), run=tmp_path / "small")
     compress(other, replace(options, lanes=1), run=tmp_path / "small")
 

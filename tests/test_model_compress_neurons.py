@@ -564,7 +564,7 @@ def test_lanes_of_the_hardware_must_divide_what_is_left(run: Path, tmp_path: Pat
     for lanes in (1, 2):
         options = replace(QUICK, connectivity=0.5, lanes=lanes)
         with pytest.raises(
-            ConfigError, match=r"which has hardware\.layers\.hidden\.lanes = 4; give"
+            ConfigError, match=r"do not go with hardware\.layers\.hidden\.lanes = 4; give"
         ):
             compress(wide, options, run=tmp_path / "small")
     folder = compress(wide, replace(QUICK, connectivity=0.5, lanes=4), run=tmp_path / "small")
