@@ -192,8 +192,9 @@ def main() -> None:
         for text in pool.map(compressed, chosen, itertools.repeat(options.data_dir)):
             print(text, flush=True)
             write_json(RESULTS, collected())
-    plot(collected(), PLOT)
-    for entry in collected()["rows"]:
+    found = collected()
+    plot(found, PLOT)
+    for entry in found["rows"]:
         print(
             f"{entry['network']:14} {100 * entry['connectivity']:5.4g} %  {entry['method']:10} "
             f"{100 * entry['mean']:6.2f} % +- {50 * entry['spread']:.2f}"

@@ -18,6 +18,7 @@ from spikeloom.codegen._estimate import (
     recorded_signals,
 )
 from spikeloom.codegen._files import FileSet
+from spikeloom.codegen._fold import foldable
 from spikeloom.codegen._lower import lower
 from spikeloom.codegen._manifest import (
     Manifest,
@@ -89,6 +90,7 @@ __all__ = [
     "estimate_cycles",
     "estimate_fmax",
     "explore",
+    "foldable",
     "load_manifest",
     "lower",
     "manifest_of",

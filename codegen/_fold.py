@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import TypeGuard
 
 from spikeloom.codegen._events import Events, check_sparse, choose_events
 from spikeloom.codegen._facts import Engine, Facts
@@ -16,7 +17,7 @@ from spikeloom.codegen._options import (
     choose_divisor,
     divisors,
 )
-from spikeloom.ir import Add, BuildError, Conv2d, Dense, Neurons, Product
+from spikeloom.ir import Add, BuildError, Conv2d, Dense, Neurons, Node, Product
 
 # Defaults where neither the user nor the budget says otherwise.
 _DENSE_LANES = 128
@@ -247,6 +248,16 @@ class Folder:
         return isinstance(node, Dense) or (isinstance(node, Conv2d) and node.groups == 1)
 
 
+def foldable(node: Node) -> bool:
+    """Whether options may be given to a node by its name."""
+    return isinstance(node, Neurons | Engine) or _is_biased(node)
+
+
+def _is_biased(node: Node | None) -> TypeGuard[Add]:
+    """Whether a node is the currents of one synapse with a bias of their own."""
+    return isinstance(node, Add) and len(node.sources) == 1
+
+
 def _targets(facts: Facts, key: str, wanted: LayerOptions) -> list[str]:
     """The nodes that an option is for."""
     node = facts.nodes.get(key)
@@ -264,7 +275,7 @@ def _targets(facts: Facts, key: str, wanted: LayerOptions) -> list[str]:
                 f"synapse {key!r} has no neurons; give neuron_lanes to layer {facts.layers[key]!r}"
             )
         return [key]
-    if isinstance(node, Add) and len(node.sources) == 1:  # currents with a bias of their own
+    if _is_biased(node):
         return _targets(facts, node.sources[0], wanted)
     layers = [name for name, node in facts.nodes.items() if isinstance(node, Neurons)]
     raise BuildError(f"there is no layer {key!r} to fold; the layers are {', '.join(layers)}")

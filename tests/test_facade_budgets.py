@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from listeners import StopAt
+from tiny_compression import TOML
 
 import spikeloom
 from spikeloom._folding import BRIDGE_BRAM, SHARE
@@ -21,36 +22,7 @@ from spikeloom.model import TrainingInterruptedError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-TOML = """
-name = "tiny"
-seed = 1
-
-[network]
-time_steps = 2
-
-[[network.layers]]
-kind = "dense"
-name = "hidden"
-features = 16
-batch_norm = true
-neuron = { kind = "lif", leak = 1, membrane_bits = 10 }
-
-[[network.layers]]
-kind = "dense"
-name = "output"
-features = 10
-neuron = { kind = "if" }
-
-[train]
-epochs = 2
-batch_size = 64
-threads = 1
-
-[compress]
-epochs = 4
-lanes = 2
-keep = ["output"]
-"""
+WORDS = f'{TOML}lanes = 2\nkeep = ["output"]\n'
 TWO_LANES = """
 [hardware.layers.hidden]
 lanes = 2
@@ -71,13 +43,13 @@ def trained(folder: Path, text: str) -> Path:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("budgets"), TOML + TWO_LANES)
+    return trained(tmp_path_factory.mktemp("budgets"), WORDS + TWO_LANES)
 
 
 @pytest.fixture(scope="module")
 def in_logic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = (
-        TOML.replace("lanes = 2", "lanes = 1").replace("features = 16", "features = 6") + IN_LOGIC
+        WORDS.replace("lanes = 2", "lanes = 1").replace("features = 16", "features = 6") + IN_LOGIC
     )
     return trained(tmp_path_factory.mktemp("budgets_in_logic"), text)
 

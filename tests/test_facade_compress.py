@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from tiny_compression import TOML
 from typer.testing import CliRunner
 
 import spikeloom
@@ -17,35 +18,7 @@ from spikeloom.ir import ConfigError, Dense, load_graph
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-TOML = """
-name = "tiny"
-seed = 1
-
-[network]
-time_steps = 2
-
-[[network.layers]]
-kind = "dense"
-name = "hidden"
-features = 16
-batch_norm = true
-neuron = { kind = "lif", leak = 1, membrane_bits = 10 }
-
-[[network.layers]]
-kind = "dense"
-name = "output"
-features = 10
-neuron = { kind = "if" }
-
-[train]
-epochs = 2
-batch_size = 64
-threads = 1
-
-[compress]
-epochs = 4
-connectivity = 0.5
-"""
+WORDS = f"{TOML}connectivity = 0.5\n"
 JOINED = """
 name = "joined"
 seed = 1
@@ -74,7 +47,7 @@ epochs = 2
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compress")
-    (folder / "tiny.toml").write_text(TOML)
+    (folder / "tiny.toml").write_text(WORDS)
     return spikeloom.train(folder / "tiny.toml", out=folder / "tiny")
 
 
@@ -163,7 +136,7 @@ def test_neurons_go_for_a_budget_of_the_hardware(run: Path, tmp_path: Path) -> N
 
 def test_a_configuration_is_trained_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("tiny.toml").write_text(TOML)
+    Path("tiny.toml").write_text(WORDS)
     plot = Path("course.svg")
     small = spikeloom.compress("tiny.toml", plot=plot)
     assert small == Path("runs/tiny_compressed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +14,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from listeners import StopAt
+from tiny_compression import CONFIG, check_resumed, metrics_of
 from torch import Tensor
 
 from spikeloom.ir import (
@@ -32,7 +31,6 @@ from spikeloom.model import (
     Budget,
     Candidate,
     CompressConfig,
-    Config,
     ConvLayer,
     ConvSynapse,
     DenseLayer,
@@ -41,11 +39,8 @@ from spikeloom.model import (
     Network,
     NetworkConfig,
     NeuronConfig,
-    PoolLayer,
     Resource,
     RoundedChannelWeightQuant,
-    TrainConfig,
-    TrainingInterruptedError,
     compress,
     connectivity,
     export,
@@ -61,37 +56,12 @@ from spikeloom.model._step_size import step_of_kept
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CONFIG = Config(
-    name="tiny",
-    seed=3,
-    network=NetworkConfig(
-        time_steps=2,
-        layers=(
-            ConvLayer(
-                name="conv",
-                channels=8,
-                kernel=(3, 3),
-                batch_norm=True,
-                neuron=NeuronConfig(leak=1, membrane_bits=10),
-            ),
-            PoolLayer(name="pool", kernel=(2, 2)),
-            DenseLayer(name="hidden", features=12, batch_norm=True, neuron=NeuronConfig(leak=1)),
-            DenseLayer(name="output", features=10, neuron=NeuronConfig(kind="if")),
-        ),
-    ),
-    train=TrainConfig(epochs=3, batch_size=64, learning_rate=0.01, threads=1),
-)
 QUICK = CompressConfig(epochs=4, share=0.5)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(CONFIG, run=tmp_path_factory.mktemp("runs") / "tiny")
-
-
-def metrics_of(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
-    return found
 
 
 def weights_of(folder: Path) -> dict[str, IntArray]:
@@ -541,14 +511,7 @@ def test_resumed_compression_gives_the_identical_result(
     run: Path, tmp_path: Path, method: str, stop: int
 ) -> None:
     options = replace(QUICK, method=method, connectivity=0.1)  # type: ignore[arg-type]
-    whole = compress(run, options, run=tmp_path / "whole")
-    with pytest.raises(TrainingInterruptedError, match="run the same command again"):
-        compress(run, options, run=tmp_path / "parts", progress=StopAt(stop))
-    parts = compress(run, options, run=tmp_path / "parts", resume=True)
-    assert (whole / "graph.npz").read_bytes() == (parts / "graph.npz").read_bytes()
-    one, other = metrics_of(whole), metrics_of(parts)
-    assert one["compression"] == other["compression"]
-    assert one["accuracy"] == other["accuracy"]
+    check_resumed(run, options, tmp_path, stop=stop)
 
 
 def test_the_network_of_a_compressed_run_is_loaded_with_its_masks(

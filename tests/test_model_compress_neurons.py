@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from listeners import StopAt
+from tiny_compression import CONFIG, check_resumed, metrics_of
 
 import spikeloom
 from spikeloom.ir import (
@@ -35,7 +34,6 @@ from spikeloom.model import (
     Candidate,
     CompressConfig,
     ConcatLayer,
-    Config,
     ConvLayer,
     DelayLayer,
     DenseLayer,
@@ -47,8 +45,6 @@ from spikeloom.model import (
     PoolLayer,
     ReadoutConfig,
     Resource,
-    TrainConfig,
-    TrainingInterruptedError,
     compress,
     connectivity,
     export,
@@ -70,37 +66,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SPIKING = NeuronConfig(leak=1)
 LAST = DenseLayer(name="output", features=10, neuron=NeuronConfig(kind="if"))
-CONFIG = Config(
-    name="tiny",
-    seed=3,
-    network=NetworkConfig(
-        time_steps=2,
-        layers=(
-            ConvLayer(
-                name="conv",
-                channels=8,
-                kernel=(3, 3),
-                batch_norm=True,
-                neuron=NeuronConfig(leak=1, membrane_bits=10),
-            ),
-            PoolLayer(name="pool", kernel=(2, 2)),
-            DenseLayer(name="hidden", features=12, batch_norm=True, neuron=SPIKING),
-            LAST,
-        ),
-    ),
-    train=TrainConfig(epochs=3, batch_size=64, learning_rate=0.01, threads=1),
-)
 QUICK = CompressConfig(epochs=4, share=0.5, unit="neuron")
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(CONFIG, run=tmp_path_factory.mktemp("runs") / "tiny")
-
-
-def metrics_of(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
-    return found
 
 
 def weights_in(graph: Graph) -> int:
@@ -467,14 +438,7 @@ def test_resumed_compression_gives_the_identical_result(
     run: Path, tmp_path: Path, method: str, stop: int
 ) -> None:
     options = replace(QUICK, method=method, connectivity=0.3)  # type: ignore[arg-type]
-    whole = compress(run, options, run=tmp_path / "whole")
-    with pytest.raises(TrainingInterruptedError, match="run the same command again"):
-        compress(run, options, run=tmp_path / "parts", progress=StopAt(stop))
-    parts = compress(run, options, run=tmp_path / "parts", resume=True)
-    assert (whole / "graph.npz").read_bytes() == (parts / "graph.npz").read_bytes()
-    one, other = metrics_of(whole), metrics_of(parts)
-    assert one["compression"] == other["compression"]
-    assert one["accuracy"] == other["accuracy"]
+    check_resumed(run, options, tmp_path, stop=stop)
 
 
 def test_the_network_of_a_compressed_run_is_loaded_without_its_neurons(

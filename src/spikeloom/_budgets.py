@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
@@ -99,23 +100,26 @@ def hardware_budgets(config: Config, least: Candidate, vectors: Vectors) -> list
     options = config.compress
     board = load_board(options.board) if options.board else None
     folding, early = _folding_of(config.hardware), config.hardware.early
-    meter, rough, unroller = Meter(vectors, folding, early, board), None, RoughUnroller()
+    meter = Meter(vectors, folding, early, board)
     _check_buildable(config, meter, least)
+    resource = partial(_resource, meter)
     if any(layer.engine == UNROLLED for layer in folding.layers.values()):
+        unroller = RoughUnroller()
         rough = Meter(vectors, folding, early, board, unroller)
-    return [
-        Budget(
-            Resource(
-                name,
-                _UNITS.get(name, ""),
-                partial(_use, meter, name),
-                partial(_use, rough, name) if rough else None,
-                unroller.forget,
-            ),
-            limit,
-        )
-        for name, limit in _limits(options, board).items()
-    ]
+        resource = partial(_resource, meter, rough=rough, forget=unroller.forget)
+    return [Budget(resource(name), limit) for name, limit in _limits(options, board).items()]
+
+
+def _resource(
+    meter: Meter,
+    name: str,
+    *,
+    rough: Meter | None = None,
+    forget: Callable[[], None] | None = None,
+) -> Resource:
+    """What meters measure under a name."""
+    roughly = partial(_use, rough, name) if rough else None
+    return Resource(name, _UNITS.get(name, ""), partial(_use, meter, name), roughly, forget)
 
 
 def _check_buildable(config: Config, meter: Meter, least: Candidate) -> None:

@@ -10,19 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spikeloom._early import early_of_table
-from spikeloom.codegen import ENGINES, EVENT, BuildOptions, LayerOptions
-from spikeloom.ir import (
-    Add,
-    ConfigError,
-    Conv2d,
-    Dense,
-    Early,
-    Graph,
-    Neurons,
-    Product,
-    TokenMix,
-    nearest_name,
-)
+from spikeloom.codegen import ENGINES, EVENT, BuildOptions, LayerOptions, foldable
+from spikeloom.ir import ConfigError, Early, Graph, nearest_name
 
 _Found = TypeVar("_Found")
 _KEYS = ("input_lanes", "clock_mhz", "early", "layers")  # of the [hardware] table
@@ -73,12 +62,7 @@ def check_layers(options: BuildOptions, graph: Graph) -> None:
     Raises:
         ConfigError: If one is not; the message names the nearest.
     """
-    folded = Neurons | Dense | Conv2d | TokenMix | Product
-    names = [
-        node.name
-        for node in graph.nodes
-        if isinstance(node, folded) or (isinstance(node, Add) and len(node.sources) == 1)
-    ]
+    names = [node.name for node in graph.nodes if foldable(node)]
     for name in options.layers:
         if name not in names:
             raise ConfigError(unknown_name("layer or synapse", name, names))

@@ -272,27 +272,21 @@ def _longest(layers: Sequence[LayerChange], name: str) -> float:
 
 def _layer_lines(layer: LayerChange, longest: Mapping[str, float]) -> Iterator[Line]:
     if layer.only is not None:
-        values = {name: getattr(layer.figures[name], layer.only) for name in longest}
-        cells = (
-            _bar_cell(_figure_text(value), value, longest[name], layer.only)
-            for name, value in values.items()
-        )
-        yield Cell(layer.name), Cell(f"only {layer.only}"), *cells
+        yield Cell(layer.name), Cell(f"only {layer.only}"), *_cells(layer, longest, layer.only)
         return
-    changes = {name: layer.figures[name] for name in longest}
-    before = (
-        _bar_cell(_figure_text(change.before), change.before, longest[name], BEFORE)
-        for name, change in changes.items()
-    )
-    after = (
-        _bar_cell(_after_text(change), change.after, longest[name], AFTER)
-        for name, change in changes.items()
-    )
-    yield Cell(layer.name), Cell(BEFORE), *before
-    yield Cell(""), Cell(AFTER), *after
+    yield Cell(layer.name), Cell(BEFORE), *_cells(layer, longest, BEFORE)
+    yield Cell(""), Cell(AFTER), *_cells(layer, longest, AFTER)
 
 
-def _after_text(change: Change) -> str:
-    """Write what is left, and how much of what there was, such as `5 (21 %)`."""
-    text = _figure_text(change.after)
-    return text if change.ratio is None else f"{text} ({ratio_text(change.ratio)})"
+def _cells(layer: LayerChange, longest: Mapping[str, float], series: str) -> Iterator[Cell]:
+    """Show the figures of a layer before or after, these with how much of what there was is left.
+
+    Such as `5 (21 %)`; where only one build has the layer there is no ratio.
+    """
+    for name, most in longest.items():
+        change = layer.figures[name]
+        value = change.after if series == AFTER else change.before
+        text = _figure_text(value)
+        if series == AFTER and change.ratio is not None:
+            text = f"{text} ({ratio_text(change.ratio)})"
+        yield _bar_cell(text, value, most, series)
