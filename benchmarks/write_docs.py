@@ -27,6 +27,7 @@ def main() -> None:
         early=read("early.json"),
         unrolled=read("unrolled.json"),
         compression=by_connectivity(read("compression.json")),
+        icebreaker=read("mnist_icebreaker.json"),
         architectures=read("compressed_architectures.json"),
     )
     (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")

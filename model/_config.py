@@ -111,6 +111,9 @@ class CompressConfig:
             step by step, and what is gone stays gone.
         course: Whether its budgets fall "gradual"ly to their limits, or are there "direct"ly.
         scope: Whether "minimax" counts weights of the whole "network", or of each "layer".
+        score: What a unit is worth: its "magnitude" in the scale of its layer, or that "relative"
+            to all that is not smaller in the layer.  None: the method's own, which is "relative"
+            for "minimax" and "magnitude" for the baselines.
         epochs: Epochs in all.
         share: Part of them in which weights go; in the others the rest is trained on.
         learning_rate: Peak of the cosine.
@@ -133,6 +136,7 @@ class CompressConfig:
     method: Literal["minimax", "magnitude", "gradual"] = "minimax"
     course: Literal["gradual", "direct"] = "gradual"
     scope: Literal["network", "layer"] = "network"
+    score: Literal["magnitude", "relative"] | None = None
     epochs: Annotated[int, Between(2, 10000)] = 20
     share: Annotated[float, Between(0.05, 0.95)] = 0.6
     learning_rate: Annotated[float, Between(1e-7, 10.0)] = 3e-3

@@ -56,7 +56,8 @@ def reading(file: Path) -> Iterator[None]:
         yield
     except DAMAGES as error:
         raise DataError(
-            f"cannot read {file}: {error}; start the run over with `spikeloom train --restart`"
+            f"cannot read {file}: {error}; start the run over: repeat the command that wrote it "
+            "with `--restart`"
         ) from error
 
 

@@ -198,14 +198,21 @@ class Trainer:
             trained = parse_config(checkpoint["config"], source=str(self.folder.checkpoint))
         if self._looked_at(trained) != self._looked_at(self.config):
             raise ConfigError(
-                f"the run in {self.folder.path} has another configuration; choose another folder "
-                "with --out, or start it over with --restart"
+                f"the run in {self.folder.path} has another configuration; {self._remedy}"
             )
         if checkpoint.get("source", "") != self._source:
             raise ConfigError(
                 f"the run in {self.folder.path} began with another network or with other "
-                "budgets; choose another folder with --out, or start it over with --restart"
+                f"budgets; {self._remedy}"
             )
+
+    @property
+    def _remedy(self) -> str:
+        command = f"spikeloom {self._table}"  # that of this run: `compress` may train one first
+        return (
+            f"choose another folder with `{command} --out`, or start it over with "
+            f"`{command} --restart`"
+        )
 
     def _looked_at(self, config: Config) -> Config:
         """What the run depends on: folding may change behind it."""

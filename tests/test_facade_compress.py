@@ -15,6 +15,7 @@ from spikeloom._cli import app
 from spikeloom._course import course_of
 from spikeloom.codegen import BuildOptions, LayerOptions, load_manifest
 from spikeloom.ir import ConfigError, Dense, load_graph
+from spikeloom.model import Budget, Resource
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -165,6 +166,66 @@ def test_bad_options_end_with_exit_code_2(
     assert told.exit_code == 2
     assert message in " ".join(told.stderr.split())
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "arguments", "message"),
+    [
+        ("", [], "nothing is limited"),
+        ("", ["--board", "icebraker"], "icebraker"),
+        ("", ["--connectivity", "0.5", "--keep", "hiden"], "no layer with weights is named"),
+        ("", ["--connectivity", "0.5", "--lanes", "3"], "does not divide the 16 outputs"),
+        ("", ["--connectivity", "0.00001"], "connectivity cannot be brought down"),
+        (
+            "[hardware.layers.hidden]\nlanes = 4\nevent_ports = 2\n",
+            ["--lanes", "2", "--connectivity", "0.5"],
+            "do not go with hardware.layers.hidden.lanes = 4",
+        ),
+    ],
+)
+def test_what_cannot_be_compressed_is_not_trained_first(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    table: str,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(TOML + table)
+    told = CliRunner().invoke(app, ["compress", "tiny.toml", *arguments])
+    assert told.exit_code == 2
+    assert message in " ".join(told.stderr.split())
+    assert not Path("runs").exists()
+
+
+def test_a_run_of_another_configuration_is_started_over_by_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--out` and `--restart` of compress are about its own run, not about the one it trains."""
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(WORDS)
+    spikeloom.train("tiny.toml")
+    Path("tiny.toml").write_text(WORDS.replace("seed = 1", "seed = 2"))
+    with pytest.raises(ConfigError, match="start it over with `spikeloom train --restart`"):
+        spikeloom.compress("tiny.toml", resume=False)
+    spikeloom.train("tiny.toml", resume=False)
+    spikeloom.compress("tiny.toml")
+
+
+def test_budgets_that_are_given_are_the_only_ones(run: Path, tmp_path: Path) -> None:
+    first = spikeloom.compress(run, out=tmp_path / "first", connectivity=0.3)
+    second = spikeloom.compress(first, out=tmp_path / "second", weight_bits=300, keep=("output",))
+    assert budgets_of(second) == ["weight_bits"]
+    kept = Resource("kept", "", lambda c: float(c.layers["hidden"].kept.sum()))
+    third = spikeloom.compress(first, out=tmp_path / "third", budgets=[Budget(kept, 100.0)])
+    assert budgets_of(third) == ["kept"]
+    again = spikeloom.compress(first, out=tmp_path / "again", epochs=3)
+    assert budgets_of(again) == ["connectivity"]
+
+
+def budgets_of(run: Path) -> list[str]:
+    metrics = json.loads((run / "metrics.json").read_text())
+    return [budget["resource"] for budget in metrics["compression"]["budgets"]]
 
 
 def test_an_unknown_option_is_refused(run: Path) -> None:

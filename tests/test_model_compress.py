@@ -49,6 +49,7 @@ from spikeloom.model import (
     train,
     weight_bits,
 )
+from spikeloom.model._compress._cut import cut, fewest
 from spikeloom.model._compress._minimax import Minimax
 from spikeloom.model._compress._pruning import Pruning
 from spikeloom.model._compress._words import Words, relative_squares, words_of
@@ -299,7 +300,7 @@ def test_no_budget_is_ever_exceeded(
         least = pruning.smallest(order)
         assert any(use > budget.limit for use, budget in zip(least, budgets, strict=True))
         return
-    solver = Minimax(pruning, steps, by_layer=by_layer, direct=direct)
+    solver = Minimax(pruning, steps, relative=True, by_layer=by_layer, direct=direct)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(steps):
         with torch.no_grad():
@@ -311,7 +312,7 @@ def test_no_budget_is_ever_exceeded(
             assert pruning.removed <= pruning.most
     solver.end_epoch()
     assert solver.is_settled
-    assert pruning.keeps_budgets()
+    assert pruning.keeps()
     assert all(bool(layer.kept().any()) for layer in layers)
     graph = export(network.eval())
     nodes = [node for node in graph.nodes if isinstance(node, Dense)]
@@ -359,6 +360,79 @@ def test_the_last_word_of_a_layer_is_never_tried_away() -> None:
     assert costs_of(memory, [1, 40, 2]) == [0.0, 1.0, 1.0]
 
 
+def the_slower(candidate: Candidate) -> float:
+    """Clock cycles of two layers that work side by side."""
+    return float(max(layer.kept.sum() for layer in candidate.layers.values()))
+
+
+def test_layers_that_bind_by_turns_are_both_compressed() -> None:
+    """Whichever is the slower had all the costs, and was emptied until the other one was."""
+    network = network_of((40,), 2)
+    layers = words_of(network, 1, ())
+    budgets = [Budget(Resource("slower", "", the_slower), 40.0), Budget(connectivity(), 0.9)]
+    pruning = Pruning(network, layers, budgets)
+    solver = Minimax(pruning, 400, relative=True)
+    shares = []
+    while not solver.is_settled:
+        shares.append([float(layer.kept().double().mean()) for layer in layers])
+        solver.step(0.01, 1.0)
+    assert min(map(min, shares)) > 0.05
+    assert [int(layer.kept().sum()) for layer in layers] == [40, 40]
+
+
+def test_what_there_is_room_for_stays() -> None:
+    """The order has all of the second layer before the first, of which alone a resource is."""
+    network = network_of((12,), 1)
+    pruning = Pruning(
+        network,
+        words_of(network, 1, ()),
+        [
+            Budget(Resource("first", "", lambda c: float(c.layers["dense0"].kept.sum())), 10.0),
+            Budget(connectivity(), 0.5),
+        ],
+    )
+    first, second = (layer.squares() for layer in pruning.layers)
+    order = pruning.order([first + 100.0, second])
+    assert fewest(pruning, order) == pruning.count - 10 - 1  # the best of the second comes last
+    pruning.leave(cut(pruning, order), regrows=False)
+    left = [int(layer.kept().sum()) for layer in pruning.layers]
+    assert left == [10, pruning.count // 2 - 10]
+    best = second.argsort(descending=True)[: left[1]]
+    assert bool(pruning.layers[1].kept()[best].all())
+
+
+def test_what_is_gone_for_good_takes_no_room_again() -> None:
+    network = network_of((12,), 1)
+    pruning = Pruning(network, words_of(network, 1, ()), [Budget(connectivity(), 0.5)])
+    order = pruning.order([layer.squares() for layer in pruning.layers])
+    pruning.leave(order[: int(0.8 * pruning.count)], regrows=False)
+    gone = torch.cat([~layer.kept() for layer in pruning.layers])
+    again = cut(pruning, pruning.order([layer.squares() for layer in pruning.layers]))
+    assert bool(gone[again].all())
+    assert len(again) < int(gone.sum())  # as few as keep the budget, the best of them at last
+    assert fewest(pruning, gone.nonzero().flatten()) == len(again)
+
+
+@pytest.mark.parametrize("by_layer", [True, False])
+def test_what_is_left_is_what_the_s_say(by_layer: bool) -> None:
+    network = network_of((40,), 3)
+    layers = words_of(network, 1, ())
+    pruning = Pruning(network, layers, [Budget(connectivity(), 0.2)])
+    solver = Minimax(pruning, 200, relative=True, by_layer=by_layer)
+    before: list[float] = []
+    while not solver.is_settled:
+        before = list(solver.s)
+        solver.step(0.01, 1.0)
+    gone = [layer.count - int(layer.kept().sum()) for layer in layers]
+    most = [layer.count - 1 for layer in layers]
+    if by_layer:
+        assert solver.s == [g / m for g, m in zip(gone, most, strict=True)]
+        left = [(1 - now) / (1 - then) for now, then in zip(solver.s, before, strict=True)]
+        assert left[0] == pytest.approx(left[1], rel=0.2)  # both went on by the same factor
+    else:
+        assert solver.s == [sum(gone) / sum(most)]
+
+
 def test_budgets_are_seen_to_after_every_epoch() -> None:
     """Integers change while weights are trained on: a resource that looks at them may grow."""
     network, each = network_of((12,), 1), [1.0]
@@ -374,7 +448,7 @@ def test_budgets_are_seen_to_after_every_epoch() -> None:
         solver.step(0.01, 1.0)
     assert pruning.use() == [60.0]
     each[0] = 1.5
-    assert not pruning.keeps_budgets()
+    assert not pruning.keeps()
     solver.end_epoch()
     assert pruning.use() == [60.0]
     assert pruning.count - pruning.removed == 40
@@ -475,6 +549,23 @@ def test_magnitude_takes_the_smallest_at_once(
     assert int(masks[0].sum()) == int(0.25 * len(masks[0]))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_score_may_be_that_of_another_method(run: Path, tmp_path: Path, method: str) -> None:
+    left = {}
+    for score in ("magnitude", "relative"):
+        options = replace(QUICK, method=method, connectivity=0.01, score=score)  # type: ignore[arg-type]
+        folder = compress(run, options, run=tmp_path / score)
+        left[score] = metrics_of(folder)["compression"]["words"]
+    assert left["magnitude"] != left["relative"]
+    own = compress(
+        run,
+        replace(QUICK, method=method, connectivity=0.01),  # type: ignore[arg-type]
+        run=tmp_path / "own",
+    )
+    wanted = "relative" if method == "minimax" else "magnitude"
+    assert metrics_of(own)["compression"]["words"] == left[wanted]
+
+
 @pytest.mark.parametrize("course", ["gradual", "direct"])
 @pytest.mark.parametrize("scope", ["network", "layer"])
 def test_the_course_leads_to_the_budget(run: Path, tmp_path: Path, course: str, scope: str) -> None:
@@ -539,6 +630,26 @@ def test_a_compressed_run_can_be_compressed_further(run: Path, tmp_path: Path) -
     assert metrics_of(second)["name"] == "tiny_compressed"
 
 
+def test_single_weights_first_and_words_behind_that(run: Path, tmp_path: Path) -> None:
+    """Words are those of which any weight is left, wherever in them it is."""
+    first = compress(run, replace(QUICK, connectivity=0.2), run=tmp_path / "first")
+    masks = [layer.synapse.mask for layer in words_of(load_network(first), 1, ())]
+    wide = words_of(load_network(first), 2, ())
+    for layer, mask in zip(wide, masks, strict=True):
+        assert mask is not None
+        pairs = words(mask.numpy().astype(int), 2)
+        assert layer.kept().tolist() == pairs.any(axis=1).tolist()
+        assert 0 < int(layer.kept().sum()) < layer.count
+    share = sum(int(layer.kept().sum()) for layer in wide) / sum(layer.count for layer in wide)
+    for method in METHODS:
+        options = replace(QUICK, connectivity=0.1, lanes=2, method=method)  # type: ignore[arg-type]
+        folder = compress(first, options, run=tmp_path / method)
+        compression = metrics_of(folder)["compression"]
+        start = compression["trajectory"][0]
+        assert start["left"] == start["connectivity"] == pytest.approx(share)
+        assert compression["budgets"][0]["use"] <= 0.1
+
+
 def test_lanes_of_the_hardware_follow_the_words(run: Path, tmp_path: Path) -> None:
     folder = compress(
         run, replace(QUICK, connectivity=0.3, lanes=2, keep=("conv",)), run=tmp_path / "small"
@@ -588,7 +699,10 @@ def test_a_budget_is_a_finite_number(limit: float) -> None:
         Budget(connectivity(), limit)
 
 
-@pytest.mark.parametrize(("name", "message"), [("loss", "no resource"), ("connectivity", "two")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("loss", "no resource"), ("z connectivity", "no resource"), ("connectivity", "two")],
+)
 def test_names_of_resources_are_their_own(
     run: Path, tmp_path: Path, name: str, message: str
 ) -> None:

@@ -387,7 +387,7 @@ def test_no_budget_is_ever_exceeded(
         assert all(int(layer.kept().sum()) >= lanes for layer in layers)
     solver.end_epoch()
     assert solver.is_settled
-    assert pruning.keeps_budgets()
+    assert pruning.keeps()
     left = [int(layer.kept().sum()) for layer in layers]
     assert all(count >= lanes and count % lanes == 0 for count in left)
     graph = export(network.eval())
@@ -501,7 +501,11 @@ def test_layers_that_are_kept_and_an_own_resource(run: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"connectivity": 0.001}, ResourceError, r"with only the largest neuron left in each of 2"),
+        (
+            {"connectivity": 0.001},
+            ResourceError,
+            r"with only the largest neuron left in each of 'conv', 'hidden' it is 0.0265152; raise",
+        ),
         ({"connectivity": 0.01, "lanes": 4}, ResourceError, r"with only 4 neurons left in each"),
         ({"connectivity": 0.5, "lanes": 9}, ConfigError, "layer 'conv' has no more than 8"),
         ({"connectivity": 0.5, "keep": ("conf",)}, ConfigError, "no layer with weights is named"),

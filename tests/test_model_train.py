@@ -228,7 +228,7 @@ def test_checkpoint_of_another_structure_is_refused(run: Path, tmp_path: Path) -
     )
     for other in others:
         torch.save(other, tmp_path / "checkpoint.pt")
-        with pytest.raises(DataError, match=r"^cannot read .*checkpoint\.pt: (.|\n)* --restart`$"):
+        with pytest.raises(DataError, match=r"^cannot read .*checkpoint\.pt: (.|\n)*`--restart`$"):
             train(CONFIG, run=tmp_path, resume=True)
 
 
@@ -239,9 +239,9 @@ def test_checkpoint_and_model_of_another_version_are_said_to_be_such(
         saved = torch.load(run / name, weights_only=True)
         older = {key: value for key, value in saved["network"].items() if "started" not in key}
         torch.save({**saved, "network": older}, tmp_path / name)
-    with pytest.raises(DataError, match=r"another version of Spikeloom .*started.* --restart`$"):
+    with pytest.raises(DataError, match=r"another version of Spikeloom .*started.*`--restart`$"):
         train(CONFIG, run=tmp_path, resume=True)
-    with pytest.raises(DataError, match=r"another version of Spikeloom .*started.* --restart`$"):
+    with pytest.raises(DataError, match=r"another version of Spikeloom .*started.*`--restart`$"):
         load_network(tmp_path)
 
 
@@ -251,7 +251,7 @@ def test_configuration_of_another_version_in_a_checkpoint_is_refused(
     saved = torch.load(run / "checkpoint.pt", weights_only=True)
     saved["config"] += "\n[later]\nkey = 1\n"
     torch.save(saved, tmp_path / "checkpoint.pt")
-    with pytest.raises(DataError, match=r"unknown key 'later'(.|\n)* --restart`$"):
+    with pytest.raises(DataError, match=r"unknown key 'later'(.|\n)*`--restart`$"):
         train(CONFIG, run=tmp_path, resume=True)
 
 
@@ -259,7 +259,7 @@ def test_model_of_another_structure_is_refused(run: Path, tmp_path: Path) -> Non
     saved = torch.load(run / "model.pt", weights_only=True)
     for other in ({**saved, "network": {}}, {**saved, "shape": [3]}, {}):
         torch.save(other, tmp_path / "model.pt")
-        with pytest.raises(DataError, match=r"^cannot read .*model\.pt: (.|\n)* --restart`$"):
+        with pytest.raises(DataError, match=r"^cannot read .*model\.pt: (.|\n)*`--restart`$"):
             load_network(tmp_path)
 
 
@@ -267,7 +267,7 @@ def test_damaged_checkpoint_is_named(run: Path, tmp_path: Path) -> None:
     whole = (run / "checkpoint.pt").read_bytes()
     for damaged in (whole[:1000], b"", b"hello"):
         (tmp_path / "checkpoint.pt").write_bytes(damaged)
-        with pytest.raises(DataError, match=r"^cannot read .*checkpoint\.pt: (.|\n)*--restart`$"):
+        with pytest.raises(DataError, match=r"^cannot read .*checkpoint\.pt: (.|\n)*`--restart`$"):
             train(CONFIG, run=tmp_path, resume=True)
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from spikeloom.model._compress._compress import COMPRESSED, HARDWARE_LIMITS, compress
+from spikeloom.model._compress._compress import (
+    COMPRESSED,
+    HARDWARE_LIMITS,
+    check_compression,
+    compress,
+)
 from spikeloom.model._compress._resources import (
     Budget,
     Candidate,
@@ -19,6 +24,7 @@ __all__ = [
     "Candidate",
     "LayerWeights",
     "Resource",
+    "check_compression",
     "compress",
     "connectivity",
     "weight_bits",

@@ -27,6 +27,7 @@ from spikeloom.model._config import (
     load_config,
 )
 from spikeloom.model._data import load_dataset
+from spikeloom.model._network import Network
 from spikeloom.model._run import RunFolder, load_network
 from spikeloom.model._trainer import Plan, Trainer
 
@@ -40,6 +41,7 @@ HARDWARE_LIMITS = {
     "max_additions": "additions",
     "max_energy_nj": "energy",
 }
+_SCORES = {"minimax": "relative", "gradual": "magnitude", "magnitude": "magnitude"}
 RESERVED = frozenset(
     [
         "epoch",
@@ -99,15 +101,15 @@ def compress(
     if run.resolve() == source.resolve():
         raise ConfigError(f"{run} is the network to compress; give another folder with --out")
     network, loaded = slimmed(load_network(source), loaded)
-    choose = neurons_of if options.unit == "neuron" else words_of
-    layers = choose(network, options.lanes, options.keep)
+    layers = _units(network, options)
     config = _config(loaded, options, layers)
     network.train()
     network.name = config.name
     least = Pruning(network, layers, ()).least()
     of_hardware = hardware(config, least) if hardware else ()
     all_budgets = [*_budgets(options), *budgets, *of_hardware]
-    _check_budgets(options, all_budgets)
+    _check_budgets(all_budgets)
+    _check_measured(options, all_budgets)
     pruning = Pruning(network, layers, all_budgets)
     pruning.check_reachable()
     trainer = Trainer(
@@ -124,6 +126,37 @@ def compress(
         ),
     )
     return trainer.run(resume=resume)
+
+
+def check_compression(
+    config: Config, *, budgets: Sequence[Budget] = (), data_dir: Path | None = None
+) -> None:
+    """Refuse a compression of a network that is not trained yet, if it can be told already.
+
+    Args:
+        config: The configuration of the network; its `compress` is what is asked for.
+        budgets: More budgets.
+        data_dir: See `load_dataset`.
+
+    Raises:
+        ConfigError: If an option is wrong, or there is no budget.
+        ResourceError: If a budget of the options cannot be reached whatever is trained.
+        DataError: If the data set cannot be read.
+    """
+    check_config(config)
+    options = replace(config.compress, keep=tuple(config.compress.keep))
+    network = Network.from_config(config, load_dataset(config.data, data_dir).shape)
+    layers = _units(network, options)
+    _config(config, options, layers)
+    own = _budgets(options)
+    limited = [name for name in ("board", *HARDWARE_LIMITS) if getattr(options, name) is not None]
+    _check_budgets([*own, *budgets], nothing=not limited)
+    Pruning(network, layers, own).check_reachable()
+
+
+def _units(network: Network, options: CompressConfig) -> Sequence[Units]:
+    choose = neurons_of if options.unit == "neuron" else words_of
+    return choose(network, options.lanes, options.keep)
 
 
 def _config(config: Config, options: CompressConfig, layers: Sequence[Units]) -> Config:
@@ -152,9 +185,9 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Units]) ->
     )
 
 
-def _check_budgets(options: CompressConfig, budgets: Sequence[Budget]) -> None:
-    """Refuse none, names of something else, and limits of hardware that nobody measures here."""
-    if not budgets:
+def _check_budgets(budgets: Sequence[Budget], *, nothing: bool = True) -> None:
+    """Refuse none, if there is `nothing` else, and names that something else has."""
+    if nothing and not budgets:
         raise ConfigError(
             "nothing is limited: give --connectivity, --weight-bits, --board or another budget"
         )
@@ -162,10 +195,15 @@ def _check_budgets(options: CompressConfig, budgets: Sequence[Budget]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"there are two budgets of {name!r}; give one, or other names")
-        if name in RESERVED:
+        if name in RESERVED or name.startswith(("s ", "z ")):
             raise ConfigError(
                 f"no resource can be named {name!r}, as metrics.json has that for something else"
             )
+
+
+def _check_measured(options: CompressConfig, budgets: Sequence[Budget]) -> None:
+    """Refuse limits of hardware that nobody measures here."""
+    names = [budget.resource.name for budget in budgets]
     for name, resource in HARDWARE_LIMITS.items():
         if getattr(options, name) is not None and resource not in names:
             raise ConfigError(
@@ -186,15 +224,17 @@ def _budgets(options: CompressConfig) -> list[Budget]:
 def _method(options: CompressConfig, pruning: Pruning) -> Callable[[int], Method]:
     def make(steps: int) -> Method:
         removing = max(1, round(options.share * steps))
+        relative = (options.score or _SCORES[options.method]) == "relative"
         match options.method:
             case "magnitude":
-                return Magnitude(pruning, removing)
+                return Magnitude(pruning, removing, relative)
             case "gradual":
-                return Gradual(pruning, removing)
+                return Gradual(pruning, removing, relative)
             case "minimax":
                 return Minimax(
                     pruning,
                     removing,
+                    relative,
                     by_layer=options.scope == "layer",
                     direct=options.course == "direct",
                 )

@@ -8,7 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
+from spikeloom.model._compress._cut import cut, fewest, lost
 from spikeloom.model._compress._pruning import Pruning
+from spikeloom.model._compress._words import relative_squares
 
 EVERY = 4  # optimiser steps between two looks at the scores
 _POINTS = 100  # of the trajectory, while units are taken away
@@ -24,6 +26,7 @@ class Method:
 
     pruning: Pruning
     steps: int
+    relative: bool = False  # whether a unit is worth what its loss is to the layer, or its size
     first: int = field(init=False)  # units that were gone before
     done: int = 0
     is_settled: bool = False
@@ -55,8 +58,9 @@ class Method:
         raise NotImplementedError
 
     def scores(self) -> list[Tensor]:
-        """What every unit is worth, layer by layer: here its size, in its layer's scale."""
-        return [layer.squares() for layer in self.pruning.layers]
+        """What every unit is worth, layer by layer."""
+        squares = [layer.squares() for layer in self.pruning.layers]
+        return [relative_squares(each) for each in squares] if self.relative else squares
 
     def multipliers(self) -> Mapping[str, float]:
         """The dual variables."""
@@ -64,9 +68,17 @@ class Method:
 
     def _settle(self) -> None:
         """Leave what keeps the budgets, from now on, and forget the rest."""
-        order = self.pruning.order(self.scores())
-        self.pruning.leave(order[: self.pruning.fewest(order)], regrows=False)
+        self.pruning.leave(self._least_loss(), regrows=False)
         self.is_settled = True
+
+    def _least_loss(self) -> Tensor:
+        """What goes in the end: of the orders that there are, by that which loses least."""
+        cuts = [cut(self.pruning, order) for order in self._orders()]
+        return min(cuts, key=lambda gone: sum(lost(self.pruning, gone)))
+
+    def _orders(self) -> list[Tensor]:
+        """Orders in which the units of all layers may go in the end, the first one preferred."""
+        return [self.pruning.order(self.scores())]
 
     def _remember(self) -> None:
         left = 1.0 - self.pruning.removed / self.pruning.count
@@ -80,7 +92,7 @@ class Method:
 
     def end_epoch(self) -> dict[str, Any]:
         """See to the budgets, as integers may have changed; say what is left."""
-        if self.is_settled and not self.pruning.keeps_budgets():
+        if self.is_settled and not self.pruning.keeps():
             self._settle()
         found = {"settled": self.is_settled, **self._now()}
         self.pruning.forget()
@@ -143,12 +155,13 @@ class Gradual(Method):
     """
 
     def scores(self) -> list[Tensor]:
-        """Sizes, and less for what is gone."""
-        return [layer.squares().where(layer.kept(), -1.0) for layer in self.pruning.layers]
+        """What they are worth, and less for what is gone."""
+        pairs = zip(self.pruning.layers, Method.scores(self), strict=True)
+        return [score.where(layer.kept(), -1.0) for layer, score in pairs]
 
     def _advance(self, learning_rate: float) -> None:  # noqa: ARG002  # the schedule is fixed
         left = (1.0 - self.done / self.steps) ** 3
         order = self.pruning.order(self.scores())
-        more = max(0, self.pruning.fewest(order, roughly=True) - self.first)
+        more = max(0, fewest(self.pruning, order, roughly=True) - self.first)
         gone = self.first + round(more * (1.0 - left))
         self.pruning.leave(order[:gone], regrows=False)

@@ -35,7 +35,6 @@ import torch
 from torch import Tensor
 
 from spikeloom.model._compress._methods import EVERY, Method
-from spikeloom.model._compress._words import relative_squares
 
 _Y = 1.0  # multiplier of the norm at the start
 _Y_RATE = 2.0  # it grows by so many times the relative norm in all
@@ -45,19 +44,20 @@ _Z_SHARE = 0.1  # of that, what the multipliers learn
 _LARGEST_STEP = 0.2  # the units that are left change by no more, as a logarithm
 _LEAST_ELASTICITY = 0.1
 _LOOKS = 50  # at what the resources take, in all
+_NEWEST = 0.2  # part that a look has in the mean of the costs
+_POWERS = (1.0, 0.5, 0.0)  # of the costs, by which what goes in the end is looked for
+_LEAST_GONE = 0.5  # units of a layer of which none are to go
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
     """What the network took of each resource when `removed` units were gone.
 
-    Each further unit takes `slopes` of it away, on average; `costs` are those of a unit of each
-    layer, `[resources][layers]`.
+    Each further unit takes `slopes` of it away, on average.
     """
 
     removed: int
     use: Sequence[float]
-    costs: Sequence[Sequence[float]]
     slopes: Sequence[float]
 
 
@@ -65,7 +65,8 @@ class _Look:
 class Minimax(Method):
     """See above; `s` are shares of the units of the network, or (`by_layer`) of each layer.
 
-    `start` is what the network took of each resource at first.
+    `start` is what the network took of each resource at first, `costs` what a unit of each layer
+    costs relative to the average: a mean over looks, as layers may bind by turns.
     """
 
     by_layer: bool = False
@@ -74,6 +75,7 @@ class Minimax(Method):
     s: list[float] = field(default_factory=list)
     y: float = _Y
     z: list[float] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
     _look: _Look | None = None
     _looked: int = 0
 
@@ -84,15 +86,13 @@ class Minimax(Method):
         if not self.by_layer:
             self.s = [self.first / self.pruning.count]
         self.z = [0.0] * len(self.pruning.budgets)
+        self.costs = [1.0] * len(layers)
         self.start = self.pruning.use(roughly=True)
 
-    def scores(self) -> list[Tensor]:
-        """The loss of each unit relative to its layer, for what it costs."""
-        costs = self._costs()
-        return [
-            relative_squares(layer.squares()) / cost
-            for layer, cost in zip(self.pruning.layers, costs, strict=True)
-        ]
+    def scores(self, power: float = 1.0) -> list[Tensor]:
+        """What each unit is worth, for (a power of) what it costs."""
+        pairs = zip(Method.scores(self), self.costs, strict=True)
+        return [score / cost**power for score, cost in pairs]
 
     def _advance(self, learning_rate: float) -> None:
         rate = EVERY / self.steps
@@ -100,7 +100,7 @@ class Minimax(Method):
         violations = self._violations()
         signals = [z + violation for z, violation in zip(self.z, violations, strict=True)]
         push = sum(signal for signal in signals if signal > 0) or max(signals)
-        orders = self._orders()
+        orders = self._counted()
         squares = torch.cat([layer.squares() for layer in self.pruning.layers])
         self.s = [
             _moved(s, follow * (push - self.y * self._next_square(s, order, squares)))
@@ -116,7 +116,39 @@ class Minimax(Method):
         self.pruning.leave(gone, regrows=True)
         self.pruning.shrink((1.0 + 2.0 * learning_rate * self.y) ** -EVERY)
 
+    def _settle(self) -> None:
+        """See `Method`; the `s` are then those of what is gone."""
+        Method._settle(self)
+        removed = [layer.count - int(layer.kept().sum()) for layer in self.pruning.layers]
+        most = [layer.count - layer.least for layer in self.pruning.layers]
+        if not self.by_layer:
+            removed, most = [sum(removed)], [sum(most)]
+        self.s = [gone / max(1, count) for gone, count in zip(removed, most, strict=True)]
+
     def _orders(self) -> list[Tensor]:
+        """By what a unit loses for what it costs, and with less regard to the costs.
+
+        Costs are averages of whole layers: followed to the end they may empty one.
+        """
+        if self.by_layer:
+            return [self.pruning.order(self._proportional())]
+        found: list[Tensor] = []
+        for power in _POWERS:
+            order = self.pruning.order(self.scores(power))
+            if not any(torch.equal(order, other) for other in found):
+                found.append(order)
+        return found
+
+    def _proportional(self) -> list[Tensor]:
+        """When units go if each layer goes on as its own `s` says: those below 1 are gone now."""
+        found = []
+        for s, layer, score in zip(self.s, self.pruning.layers, self.scores(), strict=True):
+            places = torch.empty_like(score)
+            places[torch.argsort(score, stable=True)] = torch.arange(1.0, layer.count + 1)
+            found.append(places / max(s * (layer.count - layer.least), _LEAST_GONE))
+        return found
+
+    def _counted(self) -> list[Tensor]:
         """The units that each `s` counts, the least first; each layer keeps its best."""
         scores = self.scores()
         if not self.by_layer:
@@ -165,16 +197,16 @@ class Minimax(Method):
             sum(cost * count for cost, count in zip(by_layer, left, strict=True)) / sum(left)
             for by_layer in costs
         ]
-        return _Look(removed, use, costs, slopes)
+        self.costs = _mean(self.costs, self._relative(costs, slopes))
+        return _Look(removed, use, slopes)
 
-    def _costs(self) -> list[float]:
+    def _relative(self, costs: Sequence[Sequence[float]], slopes: Sequence[float]) -> list[float]:
         """What a unit of each layer costs in multipliers, relative to the average."""
-        count = len(self.pruning.layers)
-        if self._look is None:
-            return [1.0] * count
-        weights = [1e-6 + max(0.0, z) for z in self.z]
-        parts = zip(weights, self._look.costs, self._look.slopes, strict=True)
-        relative = [[weight * cost / slope for cost in costs] for weight, costs, slope in parts]
+        weights = [1e-6 + z for z in self.z]
+        parts = zip(weights, costs, slopes, strict=True)
+        relative = [
+            [weight * cost / slope for cost in by_layer] for weight, by_layer, slope in parts
+        ]
         return [
             max(sum(costs) / sum(weights), 1e-3)  # what costs nothing goes last
             for costs in zip(*relative, strict=True)
@@ -189,7 +221,7 @@ class Minimax(Method):
     def state(self) -> dict[str, Any]:
         """Multipliers too, and the last look at the resources."""
         look = asdict(self._look) if self._look else None
-        own = {"s": self.s, "y": self.y, "z": self.z, "look": look}
+        own = {"s": self.s, "y": self.y, "z": self.z, "look": look, "costs": self.costs}
         return {**Method.state(self), **own, "looked": self._looked, "start": self.start}
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -198,6 +230,7 @@ class Minimax(Method):
         self.s, self.y, self.z = list(state["s"]), float(state["y"]), list(state["z"])
         self._look = _Look(**state["look"]) if state["look"] else None
         self._looked, self.start = int(state["looked"]), list(state["start"])
+        self.costs = list(state["costs"])
         for synapse in self.pruning.synapses:
             synapse.regrows = not self.is_settled
 
@@ -206,3 +239,9 @@ def _moved(removed: float, by: float) -> float:
     """A share of units that are gone, after those that are left became fewer by a logarithm."""
     left = (1.0 - removed) * math.exp(-min(max(by, -_LARGEST_STEP), _LARGEST_STEP))
     return min(max(0.0, 1.0 - left), 1.0)
+
+
+def _mean(before: Sequence[float], now: Sequence[float]) -> list[float]:
+    """A geometric mean, in which all that was before fades."""
+    pairs = zip(before, now, strict=True)
+    return [old ** (1.0 - _NEWEST) * new**_NEWEST for old, new in pairs]

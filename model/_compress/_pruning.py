@@ -18,7 +18,7 @@ from spikeloom.model._export import graph_of
 from spikeloom.model._network import Network
 from spikeloom.model._synapse import Synapse
 
-_BRACKETS = 16  # part of the units that are left, for the first step from a rough number
+_LISTED = 4  # names of layers in a message
 _LOOK_AHEAD = 0.75  # part of the units that are left, for the slope of a resource
 
 
@@ -55,6 +55,12 @@ class Pruning:
         parts = torch.split(values, [layer.count for layer in self.layers])
         return list(parts)
 
+    def all_but(self, units: Tensor) -> Tensor:
+        """Which units of all layers are others, `[units]` bool."""
+        kept = torch.ones(self.count, dtype=torch.bool)
+        kept[units] = False
+        return kept
+
     def order(self, scores: Sequence[Tensor]) -> Tensor:
         """The units of all layers, the least first; the best of each layer come last."""
         held = [score.clone() for score in scores]
@@ -64,7 +70,7 @@ class Pruning:
 
     def leave(self, gone: Tensor, *, regrows: bool) -> None:
         """Take away these units, and no others; for good unless one `regrows`."""
-        self._put(self.split(self._all_but(gone)), regrows=regrows)
+        self._put(self.split(self.all_but(gone)), regrows=regrows)
         if not regrows:
             self.shrink(0.0)
 
@@ -80,42 +86,56 @@ class Pruning:
         """What the network takes of each resource: as it is, or with these units gone."""
         if gone is None:
             return self._measure(self._kept(), roughly=roughly)
-        return self._measure(self.split(self._all_but(gone)), roughly=roughly)
+        return self._measure(self.split(self.all_but(gone)), roughly=roughly)
 
     def costs(self, scores: Sequence[Tensor], use: Sequence[float]) -> list[list[float]]:
         """How much of each resource a unit of each layer takes, roughly: `[resources][layers]`.
 
         By what three quarters of the units that are left in a layer, the least, take together:
-        hardware may gain nothing by the first of them.  Of a resource on which even that cannot be
-        seen, by what all units take that are left.
+        hardware may gain nothing by the first of them.  That is the mean of what they take beside
+        all that is left, and beside what is left without such parts of the other layers: clock
+        cycles are those of the slowest layer, and where layers take the same time none is it
+        alone.  Of a resource on which even that cannot be seen, by what all units take that are
+        left.
         """
         left = self._kept()
+        fewer = [
+            self._without(layer, score, kept)
+            for layer, score, kept in zip(self.layers, scores, left, strict=True)
+        ]
+        least = self._measure(fewer, roughly=True)
         found: list[list[float]] = [[] for _ in self.budgets]
-        for place, (layer, score, kept) in enumerate(zip(self.layers, scores, left, strict=True)):
-            count = int(kept.sum())
-            gone = min(max(1, round(_LOOK_AHEAD * count)), count - layer.least)
-            least = torch.argsort(score.where(kept, torch.inf), stable=True)[:gone]
-            fewer = kept.clone()
-            fewer[least] = False
-            fewer = layer.rounded(fewer)
-            less = self._measure([*left[:place], fewer, *left[place + 1 :]], roughly=True)
-            gone = max(1, count - int(fewer.sum()))
-            for costs, now, then in zip(found, use, less, strict=True):
-                costs.append(max(0.0, now - then) / gone)
+        for place, kept in enumerate(left):
+            gone = max(1, int(kept.sum()) - int(fewer[place].sum()))
+            one = self._measure([*left[:place], fewer[place], *left[place + 1 :]], roughly=True)
+            others = self._measure([*fewer[:place], kept, *fewer[place + 1 :]], roughly=True)
+            amounts = zip(use, one, others, least, strict=True)
+            for costs, (all_of, without, alone, none_of) in zip(found, amounts, strict=True):
+                taken = max(0.0, all_of - without) + max(0.0, alone - none_of)
+                costs.append(taken / 2 / gone)
         if not all(map(any, found)):
-            least_use = self.use(self.order(scores)[: self.most], roughly=True)
+            smallest = self.use(self.order(scores)[: self.most], roughly=True)
             units = max(1, self.most - self.removed)
             slopes = [
-                max(now - then, 1e-9) / units for now, then in zip(use, least_use, strict=True)
+                max(now - then, 1e-9) / units for now, then in zip(use, smallest, strict=True)
             ]
             pairs = zip(found, slopes, strict=True)
             found = [c if any(c) else [slope] * len(c) for c, slope in pairs]
         return found
 
+    @staticmethod
+    def _without(layer: Units, score: Tensor, kept: Tensor) -> Tensor:
+        """What is left of a layer without three quarters of the units that are kept, the least."""
+        count = int(kept.sum())
+        gone = min(max(1, round(_LOOK_AHEAD * count)), count - layer.least)
+        fewer = kept.clone()
+        fewer[torch.argsort(score.where(kept, torch.inf), stable=True)[:gone]] = False
+        return layer.rounded(fewer)
+
     def least(self) -> Candidate:
         """The network with the least units in every layer."""
         order = self.order([layer.squares() for layer in self.layers])
-        return self._candidate(self.split(self._all_but(order[: self.most])))
+        return self._candidate(self.split(self.all_but(order[: self.most])))
 
     def forget(self) -> None:
         """Let rough measures forget what they know of former candidates."""
@@ -134,74 +154,43 @@ class Pruning:
             ResourceError: With the smallest value that can be reached, and what binds.
         """
         order = self.order([layer.squares() for layer in self.layers])
-        self._check(self.smallest(order))
+        self.check(self.smallest(order))
 
-    def fewest(self, order: Tensor, *, roughly: bool = False) -> int:
-        """How many units of an order have to go, at least, so that all budgets are kept.
-
-        Raises:
-            ResourceError: If even the last units do not keep them.
-        """
-        low, high = (0, self.most) if roughly else self._bracket(order)
-        while low < high:
-            middle = (low + high) // 2
-            if self._keeps(order, middle, roughly=roughly):
-                high = middle
-            else:
-                low = middle + 1
-        if roughly:
-            return low
-        while not self._keeps(order, low):  # a resource may become more where weights go
-            if low == self.most:
-                self._check(self.smallest(order))
-            low += 1
-        return low
-
-    def _bracket(self, order: Tensor) -> tuple[int, int]:
-        """Between which numbers `fewest` is to be looked for: few, if one is known roughly."""
-        if all(budget.resource.rough is None for budget in self.budgets):
-            return 0, self.most
-        low = high = self.fewest(order, roughly=True)
-        step = max(1, (self.most - low) // _BRACKETS)
-        if self._keeps(order, high):
-            while low > 0 and self._keeps(order, low := max(0, low - step)):
-                high, step = low, 2 * step
-            return low, high
-        while high < self.most and not self._keeps(order, high := min(self.most, high + step)):
-            low, step = high, 2 * step
-        return low, high
-
-    def keeps_budgets(self) -> bool:
-        """Whether the network as it is takes no more than it may."""
-        pairs = zip(self.use(), self.budgets, strict=True)
+    def keeps(self, gone: Tensor | None = None, *, roughly: bool = False) -> bool:
+        """Whether the network takes no more than it may: as it is, or with these units gone."""
+        pairs = zip(self.use(gone, roughly=roughly), self.budgets, strict=True)
         return all(use <= budget.limit for use, budget in pairs)
 
-    def _check(self, smallest: Sequence[float]) -> None:
+    def check(self, smallest: Sequence[float]) -> None:
+        """Refuse a budget that is kept by nothing, as the network takes so much at least.
+
+        Raises:
+            ResourceError: With that value, and what binds.
+        """
         for budget, least in zip(self.budgets, smallest, strict=True):
             if least > budget.limit:
                 name, unit = budget.resource.name, budget.resource.unit
                 raise ResourceError(
                     f"{name} cannot be brought down to {_amount(budget.limit, unit)}: with only "
-                    f"{self._fewest_left()} left in each of {len(self.layers)} layer(s) it is "
-                    f"{_amount(least, unit)}; raise the budget, or make the network smaller"
+                    f"{self._fewest_left()} left in {self._names()} it is {_amount(least, unit)}; "
+                    "raise the budget, let more layers lose weights (compress.keep), or make the "
+                    "network or its hardware smaller"
                 )
-
-    def _keeps(self, order: Tensor, removed: int, *, roughly: bool = False) -> bool:
-        pairs = zip(self.use(order[:removed], roughly=roughly), self.budgets, strict=True)
-        return all(use <= budget.limit for use, budget in pairs)
 
     def _fewest_left(self) -> str:
         layer = self.layers[0]
         return f"the largest {layer.unit}" if layer.least == 1 else f"{layer.least} {layer.unit}s"
 
+    def _names(self) -> str:
+        names = [repr(layer.name) for layer in self.layers]
+        listed = ", ".join(names[:_LISTED])
+        more = len(names) - _LISTED
+        each = "each of " if len(names) > 1 else ""
+        return each + listed + (f" and {more} more layers" if more > 0 else "")
+
     def _kept(self) -> list[Tensor]:
         """The units that are left in each layer, or would be if one had to stop now."""
         return [layer.rounded(layer.kept()) for layer in self.layers]
-
-    def _all_but(self, units: Tensor) -> Tensor:
-        kept = torch.ones(self.count, dtype=torch.bool)
-        kept[units] = False
-        return kept
 
     def _masks(self, kept: Sequence[Tensor], *, regrows: bool) -> dict[Synapse, Tensor]:
         """What these units leave of every synapse: the product of all that have a part in it."""

@@ -89,16 +89,21 @@ def connectivity() -> Resource:
 
 
 def weight_bits() -> Resource:
-    """Bits of the weights that are left."""
+    """Bits of the weights that are left (of the words, where they go word by word)."""
     return Resource("weight_bits", "bits", _weight_bits)
 
 
 def _connectivity(candidate: Candidate) -> float:
-    layers = candidate.layers
-    left = sum(int(layer.kept.sum()) // layer.lanes for layer in layers.values())
-    return left / sum(layer.kept.size // layer.lanes for layer in layers.values())
+    layers = candidate.layers.values()
+    return sum(map(_words_left, layers)) / sum(layer.kept.size // layer.lanes for layer in layers)
 
 
 def _weight_bits(candidate: Candidate) -> float:
-    layers = candidate.layers
-    return float(sum(int(layer.kept.sum()) * layer.bits for layer in layers.values()))
+    layers = candidate.layers.values()
+    return float(sum(_words_left(layer) * layer.lanes * layer.bits for layer in layers))
+
+
+def _words_left(layer: LayerWeights) -> int:
+    """Words that are left whole or in part: a part is stored like a whole one."""
+    outputs = len(layer.kept) // layer.lanes
+    return int(layer.kept.reshape(outputs, layer.lanes, -1).any(axis=1).sum())

@@ -75,11 +75,11 @@ class Words:
         return relative_to_average(squares, self.kept())
 
     def kept(self) -> Tensor:
-        """Which words are left, `[words]` bool."""
+        """Which words are left, `[words]` bool: those with any weight, if others went before."""
         mask = self.synapse.mask
         if mask is None:
             return torch.ones(self.count, dtype=torch.bool)
-        return self.by_word(mask)[:, 0] > 0
+        return (self.by_word(mask) > 0).any(1)
 
     def rounded(self, kept: Tensor) -> Tensor:
         """Any words may be left."""

@@ -9,13 +9,16 @@ from pathlib import Path
 
 from spikeloom._budgets import hardware_budgets
 from spikeloom._source import load_source
+from spikeloom.boards import load_board
 from spikeloom.ir import ConfigError, Progress, nearest_name
 from spikeloom.model import (
     COMPRESSED,
+    HARDWARE_LIMITS,
     Budget,
     Candidate,
     CompressConfig,
     Config,
+    check_compression,
     check_config,
     compress,
     load_config,
@@ -23,6 +26,7 @@ from spikeloom.model import (
 )
 
 _TOML = ".toml"
+_BUDGETS = ("connectivity", "weight_bits", "board", *HARDWARE_LIMITS)  # of the options
 
 
 def compress_run(
@@ -38,10 +42,14 @@ def compress_run(
     """See `spikeloom.compress`."""
     place = source if source.suffix == _TOML else source / "config.toml"
     config = load_config(place)
-    wanted = _options(config.compress, options)
-    check_config(replace(config, compress=wanted))  # before anything is trained
+    wanted = _options(config.compress, options, budgets)
+    asked = replace(config, compress=wanted)
+    check_config(asked)
+    if wanted.board is not None:
+        load_board(wanted.board)  # refuses what is none
     run = source
     if source.suffix == _TOML:
+        check_compression(asked, budgets=budgets, data_dir=data_dir)  # before anything is trained
         run = Path("runs") / config.name
         train(config, run=run, data_dir=data_dir, resume=True, progress=progress)
     return compress(
@@ -60,12 +68,16 @@ def _hardware(run: Path, config: Config, least: Candidate) -> list[Budget]:
     return hardware_budgets(config, least, load_source(run).vectors)
 
 
-def _options(own: CompressConfig, given: Mapping[str, object]) -> CompressConfig:
-    """Those of a run, and over them what is given."""
+def _options(
+    own: CompressConfig, given: Mapping[str, object], budgets: Sequence[Budget]
+) -> CompressConfig:
+    """Those of a run, and over them what is given; budgets that are given are the only ones."""
     known = [field.name for field in fields(CompressConfig)]
     for name in given:
         if name not in known:
             near = nearest_name(name, known)
             hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
             raise ConfigError(f"compress has no option {name!r}; {hint}")
+    if budgets or any(name in _BUDGETS for name in given):
+        own = replace(own, **dict.fromkeys(_BUDGETS))  # type: ignore[arg-type]
     return replace(own, **given)  # type: ignore[arg-type]  # `compress` checks the values

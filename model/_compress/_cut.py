@@ -1,0 +1,114 @@
+"""Which units go, so that all budgets are kept: as few as can be, and what they cost."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from spikeloom.model._compress._pruning import Pruning
+
+_BRACKETS = 16  # part of the units that are left, for the first step from a rough number
+
+
+def cut(pruning: Pruning, order: Tensor) -> Tensor:
+    """The units that go: the first ones of an order, as few as keep all budgets.
+
+    Those among them for which there is room nevertheless stay, as a resource may be taken by one
+    layer alone.  They are looked for where resources are measured quickly.
+
+    Raises:
+        ResourceError: If even the last units do not keep the budgets.
+    """
+    gone = order[: fewest(pruning, order)]
+    if any(budget.resource.rough for budget in pruning.budgets):
+        return gone
+    return _refilled(pruning, gone)
+
+
+def lost(pruning: Pruning, gone: Tensor) -> list[float]:
+    """What each layer loses with these units: the logarithm of how much its squares become less.
+
+    A unit that goes adds its square over the sum of all that are left, so that the order of
+    `relative_squares` makes the sum over the layers small.
+    """
+    tiny = torch.finfo(torch.float32).tiny
+    found = []
+    for layer, stays in zip(pruning.layers, pruning.split(pruning.all_but(gone)), strict=True):
+        squares = layer.squares()
+        found.append(math.log((float(squares.sum()) + tiny) / (float(squares[stays].sum()) + tiny)))
+    return found
+
+
+def fewest(pruning: Pruning, order: Tensor, *, roughly: bool = False) -> int:
+    """How many units of an order have to go, at least, so that all budgets are kept.
+
+    Raises:
+        ResourceError: If even the last units do not keep them.
+    """
+    low, high = (0, pruning.most) if roughly else _bracket(pruning, order)
+    while low < high:
+        middle = (low + high) // 2
+        if pruning.keeps(order[:middle], roughly=roughly):
+            high = middle
+        else:
+            low = middle + 1
+    if roughly:
+        return low
+    while not pruning.keeps(order[:low]):  # a resource may become more where weights go
+        if low == pruning.most:
+            pruning.check(pruning.smallest(order))
+        low += 1
+    return low
+
+
+def _bracket(pruning: Pruning, order: Tensor) -> tuple[int, int]:
+    """Between which numbers `fewest` is to be looked for: few, if one is known roughly."""
+    most = pruning.most
+    if all(budget.resource.rough is None for budget in pruning.budgets):
+        return 0, most
+    low = high = fewest(pruning, order, roughly=True)
+    step = max(1, (most - low) // _BRACKETS)
+    if pruning.keeps(order[:high]):
+        while low > 0 and pruning.keeps(order[: (low := max(0, low - step))]):
+            high, step = low, 2 * step
+        return low, high
+    while high < most and not pruning.keeps(order[: (high := min(most, high + step))]):
+        low, step = high, 2 * step
+    return low, high
+
+
+def _refilled(pruning: Pruning, gone: Tensor) -> Tensor:
+    """Without those that fit in again, where most is lost first; what is 0 does not come back."""
+    firsts = torch.tensor([0] + [layer.count for layer in pruning.layers]).cumsum(0).tolist()
+    losses = lost(pruning, gone)
+    squares = torch.cat([layer.squares() for layer in pruning.layers])
+    for place in sorted(range(len(losses)), key=lambda place: -losses[place]):
+        own = (gone >= firsts[place]) & (gone < firsts[place + 1]) & (squares[gone] > 0)
+        best_first = own.nonzero().flatten().flip(0)
+        room = _room(pruning, gone, best_first)
+        stays = torch.zeros_like(own)
+        stays[best_first[:room]] = True
+        gone = gone[~stays]
+    return gone
+
+
+def _room(pruning: Pruning, gone: Tensor, places: Tensor) -> int:
+    """How many units may stay of those at some places among what goes."""
+
+    def fits(count: int) -> bool:
+        goes = torch.ones_like(gone, dtype=torch.bool)
+        goes[places[:count]] = False
+        return pruning.keeps(gone[goes])
+
+    if not len(places) or not fits(1):
+        return 0
+    low, high = 1, len(places)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
