@@ -276,6 +276,14 @@ def test_missing_synthesis_is_said_and_gives_no_ratio(
     assert "not synthesised for icebreaker; run" in shown(*known, width=300)
 
 
+def test_a_synthesis_of_the_other_kind_is_pointed_at(known: tuple[Path, Path]) -> None:
+    for out in known:
+        (out / f"synth-{BOARD}.json").rename(out / f"synth-{BOARD}-core.json")
+    missing = compared(*known).missing
+    assert len(missing) == 2
+    assert all(text.endswith("`, or give --core-only") for text in missing)
+
+
 def test_no_estimate_stands_in_for_a_synthesis(dense: Path, small: Path) -> None:
     assert json.loads((dense / "estimate.json").read_text())["estimate"]["lut"] > 0
     comparison = compared(dense, small)
@@ -359,7 +367,7 @@ def test_core_and_finished_design_are_not_mixed(known: tuple[Path, Path]) -> Non
     comparison = compared(*known, core_only=True)
     assert comparison.core_only
     assert comparison.total.figures["bram"] == Change(before=None, after=2, ratio=None)
-    assert comparison.missing[0].endswith(f"--board {BOARD} --core-only`")
+    assert comparison.missing[0].endswith(f"--board {BOARD} --core-only`, or leave --core-only out")
     synthesised(known[0], suffix="-core", bram=8)
     assert compared(*known, core_only=True).total.figures["bram"].ratio == 0.25
     assert compared(*known).total.figures["bram"].ratio == 0.2

@@ -235,6 +235,13 @@ def _unchanged(before: Build, after: Build, simulated: int | None) -> float | No
     return float((first[:simulated] == second[:simulated]).mean())
 
 
+def _other_synthesis(out: Path, *, core_only: bool) -> str:
+    """Name the option that shows what a folder was synthesised as, if that is not asked for."""
+    if not synthesised_boards(out, core_only=not core_only):
+        return ""
+    return ", or leave --core-only out" if core_only else ", or give --core-only"
+
+
 def _missing(before: Build, after: Build, board: str | None, *, core_only: bool) -> Iterator[str]:
     """Say what is not known of either build, and how to get it."""
     for when, build in ((BEFORE, before), (AFTER, after)):
@@ -243,7 +250,9 @@ def _missing(before: Build, after: Build, board: str | None, *, core_only: bool)
         if synthesis is None:
             name = board or build.manifest.board
             command = synth_command(build.out, name, core_only=core_only)
-            yield f"{where}: not synthesised{f' for {name}' if name else ''}; run `{command}`"
+            place = f" for {name}" if name else ""
+            hint = _other_synthesis(build.out, core_only=core_only)
+            yield f"{where}: not synthesised{place}; run `{command}`{hint}"
         elif synthesis.fmax_mhz is None:
             reason = f"; {synthesis.note}" if synthesis.note else ""
             yield f"{where}: no Fmax, so no latency in us{reason}"
