@@ -19,6 +19,7 @@ import statistics
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,8 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--jobs", type=int, default=1, help="runs at once, a thread each")
     options = parser.parse_args()
+    if find_spec("matplotlib") is None:
+        parser.error("the plot in the end needs matplotlib; `pip install matplotlib`")
     with ProcessPoolExecutor(options.jobs) as pool:
         seeds = [(name, seed) for name in options.networks for seed in CASES[name].seeds]
         for done in [pool.submit(trained, *each, options.data_dir) for each in seeds]:

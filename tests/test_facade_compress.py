@@ -176,6 +176,7 @@ def test_bad_options_end_with_exit_code_2(
         ("", ["--connectivity", "0.5", "--keep", "hiden"], "no layer with weights is named"),
         ("", ["--connectivity", "0.5", "--lanes", "3"], "does not divide the 16 outputs"),
         ("", ["--connectivity", "0.00001"], "connectivity cannot be brought down"),
+        ("", ["--connectivity", "0.5", "--out", "runs/tiny"], "is the network to compress"),
         (
             "[hardware.layers.hidden]\nlanes = 4\nevent_ports = 2\n",
             ["--lanes", "2", "--connectivity", "0.5"],

@@ -50,6 +50,7 @@ from spikeloom.model import (
     weight_bits,
 )
 from spikeloom.model._compress._cut import cut, fewest
+from spikeloom.model._compress._methods import Gradual
 from spikeloom.model._compress._minimax import Minimax
 from spikeloom.model._compress._pruning import Pruning
 from spikeloom.model._compress._words import Words, relative_squares, words_of
@@ -394,7 +395,7 @@ def test_what_there_is_room_for_stays() -> None:
     first, second = (layer.squares() for layer in pruning.layers)
     order = pruning.order([first + 100.0, second])
     assert fewest(pruning, order) == pruning.count - 10 - 1  # the best of the second comes last
-    pruning.leave(cut(pruning, order), regrows=False)
+    pruning.leave(cut(pruning, order, refill=True), regrows=False)
     left = [int(layer.kept().sum()) for layer in pruning.layers]
     assert left == [10, pruning.count // 2 - 10]
     best = second.argsort(descending=True)[: left[1]]
@@ -402,35 +403,79 @@ def test_what_there_is_room_for_stays() -> None:
 
 
 def test_what_is_gone_for_good_takes_no_room_again() -> None:
+    """Weights that are 0 are not left although a budget would have room for them."""
     network = network_of((12,), 1)
     pruning = Pruning(network, words_of(network, 1, ()), [Budget(connectivity(), 0.5)])
     order = pruning.order([layer.squares() for layer in pruning.layers])
     pruning.leave(order[: int(0.8 * pruning.count)], regrows=False)
     gone = torch.cat([~layer.kept() for layer in pruning.layers])
-    again = cut(pruning, pruning.order([layer.squares() for layer in pruning.layers]))
-    assert bool(gone[again].all())
-    assert len(again) < int(gone.sum())  # as few as keep the budget, the best of them at last
-    assert fewest(pruning, gone.nonzero().flatten()) == len(again)
+    again = cut(pruning, pruning.order([layer.squares() for layer in pruning.layers]), refill=True)
+    assert sorted(again.tolist()) == gone.nonzero().flatten().tolist()
+
+
+def test_what_gradual_took_away_does_not_come_back() -> None:
+    """Not even where its momentum moved it, and there is room for it."""
+    network = network_of((12,), 1)
+    layers = words_of(network, 1, ())
+    first = Resource("first", "", lambda c: float(c.layers["dense0"].kept.sum()))
+    pruning = Pruning(network, layers, [Budget(first, 10.0)])
+    solver = Gradual(pruning, 40, relative=False)
+    gone = torch.zeros(pruning.count, dtype=torch.bool)
+    while not solver.is_settled:
+        with torch.no_grad():
+            for layer in layers:
+                layer.synapse.weight.add_(0.01)
+        solver.step(0.01, 1.0)
+        now = torch.cat([~layer.kept() for layer in layers])
+        assert bool(now[gone].all())
+        gone = now
+    assert int(gone.sum()) > 74
 
 
 @pytest.mark.parametrize("by_layer", [True, False])
-def test_what_is_left_is_what_the_s_say(by_layer: bool) -> None:
+@pytest.mark.parametrize("limit", [0.12, 0.5])
+def test_what_is_left_is_what_the_s_say(by_layer: bool, limit: float) -> None:
+    """The first layer is sparse when it begins, and the limit tighter or looser than that."""
     network = network_of((40,), 3)
     layers = words_of(network, 1, ())
-    pruning = Pruning(network, layers, [Budget(connectivity(), 0.2)])
+    pruning = Pruning(network, layers, [Budget(connectivity(), limit)])
+    sparse = torch.argsort(layers[0].squares())[: int(0.9 * layers[0].count)]
+    pruning.leave(sparse, regrows=True)
     solver = Minimax(pruning, 200, relative=True, by_layer=by_layer)
-    before: list[float] = []
+    before: list[int] = []
     while not solver.is_settled:
-        before = list(solver.s)
+        before = [int(layer.kept().sum()) for layer in layers]
         solver.step(0.01, 1.0)
-    gone = [layer.count - int(layer.kept().sum()) for layer in layers]
+    left = [int(layer.kept().sum()) for layer in layers]
+    gone = [layer.count - count for layer, count in zip(layers, left, strict=True)]
     most = [layer.count - 1 for layer in layers]
     if by_layer:
         assert solver.s == [g / m for g, m in zip(gone, most, strict=True)]
-        left = [(1 - now) / (1 - then) for now, then in zip(solver.s, before, strict=True)]
-        assert left[0] == pytest.approx(left[1], rel=0.2)  # both went on by the same factor
+        factors = [now / then for now, then in zip(left, before, strict=True)]
+        assert factors[0] == pytest.approx(factors[1], rel=0.1)
     else:
         assert solver.s == [sum(gone) / sum(most)]
+
+
+def test_costs_are_known_from_the_first_look() -> None:
+    network = network_of((40,), 3)
+    layers = words_of(network, 1, ())
+    first = Resource("first", "", lambda c: float(c.layers["dense0"].kept.sum()))
+    pruning = Pruning(network, layers, [Budget(first, 28.0)])
+    solver = Minimax(pruning, 40, relative=True)
+    solver.step(0.01, 1.0)
+    assert solver.costs == [pytest.approx(pruning.count / layers[0].count), 1e-3]
+
+
+def test_a_layer_with_its_least_keeps_its_costs() -> None:
+    """Nothing can be tried there; it is not one that costs nothing."""
+    network = network_of((40,), 3)
+    layers = words_of(network, 1, ())
+    pruning = Pruning(network, layers, [Budget(connectivity(), 0.2)])
+    pruning.leave(torch.argsort(layers[0].squares())[: layers[0].count - 1], regrows=True)
+    solver = Minimax(pruning, 200, relative=True)
+    solver.step(0.01, 1.0)
+    assert solver.costs[0] == 1.0
 
 
 def test_budgets_are_seen_to_after_every_epoch() -> None:
@@ -443,7 +488,7 @@ def test_budgets_are_seen_to_after_every_epoch() -> None:
     pruning = Pruning(
         network, words_of(network, 1, ()), [Budget(Resource("weights", "", weights), 60.0)]
     )
-    solver = Minimax(pruning, 8)
+    solver = Minimax(pruning, 8, relative=True)
     for _ in range(8):
         solver.step(0.01, 1.0)
     assert pruning.use() == [60.0]
@@ -465,7 +510,7 @@ def test_a_budget_that_gets_out_of_reach_is_an_error() -> None:
         network, words_of(network, 1, ()), [Budget(Resource("weights", "", weights), 60.0)]
     )
     pruning.check_reachable()
-    solver = Minimax(pruning, 1)
+    solver = Minimax(pruning, 1, relative=True)
     rest[0] = 100.0
     with pytest.raises(ResourceError, match=r"weights cannot be brought down to 60: .* it is 102;"):
         solver.step(0.01, 1.0)

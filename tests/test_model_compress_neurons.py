@@ -375,7 +375,7 @@ def test_no_budget_is_ever_exceeded(
         least = pruning.smallest(order)
         assert any(use > limit for use, limit in zip(least, limits, strict=True))
         return
-    solver = Minimax(pruning, steps, by_layer=by_layer, direct=direct)
+    solver = Minimax(pruning, steps, relative=True, by_layer=by_layer, direct=direct)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(steps):
         with torch.no_grad():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from spikeloom.model._compress._compress import (
     COMPRESSED,
     HARDWARE_LIMITS,
+    check_apart,
     check_compression,
     compress,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Candidate",
     "LayerWeights",
     "Resource",
+    "check_apart",
     "check_compression",
     "compress",
     "connectivity",

@@ -98,8 +98,7 @@ def compress(
     options = replace(options, keep=tuple(options.keep))
     loaded = load_config(source / "config.toml")
     check_config(replace(loaded, compress=options))
-    if run.resolve() == source.resolve():
-        raise ConfigError(f"{run} is the network to compress; give another folder with --out")
+    check_apart(source, run)
     network, loaded = slimmed(load_network(source), loaded)
     layers = _units(network, options)
     config = _config(loaded, options, layers)
@@ -108,7 +107,7 @@ def compress(
     least = Pruning(network, layers, ()).least()
     of_hardware = hardware(config, least) if hardware else ()
     all_budgets = [*_budgets(options), *budgets, *of_hardware]
-    _check_budgets(all_budgets)
+    _check_names([budget.resource.name for budget in all_budgets])
     _check_measured(options, all_budgets)
     pruning = Pruning(network, layers, all_budgets)
     pruning.check_reachable()
@@ -126,6 +125,16 @@ def compress(
         ),
     )
     return trainer.run(resume=resume)
+
+
+def check_apart(source: Path, run: Path) -> None:
+    """Refuse to write a compressed network over the one it is made of.
+
+    Raises:
+        ConfigError: If it would be.
+    """
+    if run.resolve() == source.resolve():
+        raise ConfigError(f"{run} is the network to compress; give another folder with --out")
 
 
 def check_compression(
@@ -149,8 +158,8 @@ def check_compression(
     layers = _units(network, options)
     _config(config, options, layers)
     own = _budgets(options)
-    limited = [name for name in ("board", *HARDWARE_LIMITS) if getattr(options, name) is not None]
-    _check_budgets([*own, *budgets], nothing=not limited)
+    names = [budget.resource.name for budget in (*own, *budgets)]
+    _check_names([*names, *_limited(options)])
     Pruning(network, layers, own).check_reachable()
 
 
@@ -185,13 +194,19 @@ def _config(config: Config, options: CompressConfig, layers: Sequence[Units]) ->
     )
 
 
-def _check_budgets(budgets: Sequence[Budget], *, nothing: bool = True) -> None:
-    """Refuse none, if there is `nothing` else, and names that something else has."""
-    if nothing and not budgets:
+def _limited(options: CompressConfig) -> list[str]:
+    """The resources of the hardware that options limit, without looking at a board."""
+    of_board = {"lut", "ff", "bram"} if options.board is not None else set()
+    given = {name for key, name in HARDWARE_LIMITS.items() if getattr(options, key) is not None}
+    return sorted(of_board | given)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse no budget at all, and names of resources that something else has."""
+    if not names:
         raise ConfigError(
             "nothing is limited: give --connectivity, --weight-bits, --board or another budget"
         )
-    names = [budget.resource.name for budget in budgets]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"there are two budgets of {name!r}; give one, or other names")

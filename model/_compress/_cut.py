@@ -12,19 +12,25 @@ from spikeloom.model._compress._pruning import Pruning
 _BRACKETS = 16  # part of the units that are left, for the first step from a rough number
 
 
-def cut(pruning: Pruning, order: Tensor) -> Tensor:
-    """The units that go: the first ones of an order, as few as keep all budgets.
+def cut(pruning: Pruning, order: Tensor, *, refill: bool) -> Tensor:
+    """The units that go: all that are 0, and the first of an order, as few as keep all budgets.
 
-    Those among them for which there is room nevertheless stay, as a resource may be taken by one
-    layer alone.  They are looked for where resources are measured quickly.
+    Args:
+        pruning: What it is about.
+        order: All units.
+        refill: Whether those of the first ones stay for which there is room nevertheless, as a
+            resource may be taken by one layer alone.  They are looked for only where resources
+            are measured quickly.
 
     Raises:
         ResourceError: If even the last units do not keep the budgets.
     """
-    gone = order[: fewest(pruning, order)]
-    if any(budget.resource.rough for budget in pruning.budgets):
-        return gone
-    return _refilled(pruning, gone)
+    first = fewest(pruning, order)
+    gone, others = order[:first], order[first : pruning.most]
+    if refill and not any(budget.resource.rough for budget in pruning.budgets):
+        gone = _refilled(pruning, gone)
+    squares = torch.cat([layer.squares() for layer in pruning.layers])
+    return torch.cat([gone, others[squares[others] == 0]])
 
 
 def lost(pruning: Pruning, gone: Tensor) -> list[float]:
@@ -37,7 +43,8 @@ def lost(pruning: Pruning, gone: Tensor) -> list[float]:
     found = []
     for layer, stays in zip(pruning.layers, pruning.split(pruning.all_but(gone)), strict=True):
         squares = layer.squares()
-        found.append(math.log((float(squares.sum()) + tiny) / (float(squares[stays].sum()) + tiny)))
+        left = squares[layer.rounded(stays)].sum()
+        found.append(math.log((float(squares.sum()) + tiny) / (float(left) + tiny)))
     return found
 
 

@@ -26,7 +26,7 @@ class Method:
 
     pruning: Pruning
     steps: int
-    relative: bool = False  # whether a unit is worth what its loss is to the layer, or its size
+    relative: bool  # whether a unit is worth what its loss is to the layer, or its size
     first: int = field(init=False)  # units that were gone before
     done: int = 0
     is_settled: bool = False
@@ -71,9 +71,14 @@ class Method:
         self.pruning.leave(self._least_loss(), regrows=False)
         self.is_settled = True
 
+    @property
+    def refills(self) -> bool:
+        """Whether units stay in the end for which there is room although others go."""
+        return True
+
     def _least_loss(self) -> Tensor:
         """What goes in the end: of the orders that there are, by that which loses least."""
-        cuts = [cut(self.pruning, order) for order in self._orders()]
+        cuts = [cut(self.pruning, order, refill=self.refills) for order in self._orders()]
         return min(cuts, key=lambda gone: sum(lost(self.pruning, gone)))
 
     def _orders(self) -> list[Tensor]:
@@ -155,7 +160,7 @@ class Gradual(Method):
     """
 
     def scores(self) -> list[Tensor]:
-        """What they are worth, and less for what is gone."""
+        """What they are worth; what is gone is worth nothing."""
         pairs = zip(self.pruning.layers, Method.scores(self), strict=True)
         return [score.where(layer.kept(), -1.0) for layer, score in pairs]
 
@@ -165,3 +170,7 @@ class Gradual(Method):
         more = max(0, fewest(self.pruning, order, roughly=True) - self.first)
         gone = self.first + round(more * (1.0 - left))
         self.pruning.leave(order[:gone], regrows=False)
+
+    def _settle(self) -> None:
+        self.pruning.shrink(0.0)  # the optimiser's momentum may have moved what is gone
+        Method._settle(self)

@@ -46,7 +46,6 @@ _LEAST_ELASTICITY = 0.1
 _LOOKS = 50  # at what the resources take, in all
 _NEWEST = 0.2  # part that a look has in the mean of the costs
 _POWERS = (1.0, 0.5, 0.0)  # of the costs, by which what goes in the end is looked for
-_LEAST_GONE = 0.5  # units of a layer of which none are to go
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +115,11 @@ class Minimax(Method):
         self.pruning.leave(gone, regrows=True)
         self.pruning.shrink((1.0 + 2.0 * learning_rate * self.y) ** -EVERY)
 
+    @property
+    def refills(self) -> bool:
+        """See `Method`; layer by layer the `s` say how much is left of each."""
+        return not self.by_layer
+
     def _settle(self) -> None:
         """See `Method`; the `s` are then those of what is gone."""
         Method._settle(self)
@@ -140,12 +144,15 @@ class Minimax(Method):
         return found
 
     def _proportional(self) -> list[Tensor]:
-        """When units go if each layer goes on as its own `s` says: those below 1 are gone now."""
+        """Scores by which what is left of every layer changes by the same factor.
+
+        Minus how many units of a layer are left with this one, over how many its `s` leaves.
+        """
         found = []
         for s, layer, score in zip(self.s, self.pruning.layers, self.scores(), strict=True):
-            places = torch.empty_like(score)
-            places[torch.argsort(score, stable=True)] = torch.arange(1.0, layer.count + 1)
-            found.append(places / max(s * (layer.count - layer.least), _LEAST_GONE))
+            left = torch.empty_like(score)
+            left[torch.argsort(score, stable=True)] = torch.arange(float(layer.count), 0.0, -1.0)
+            found.append(-left / (layer.least + (1.0 - s) * (layer.count - layer.least)))
         return found
 
     def _counted(self) -> list[Tensor]:
@@ -197,7 +204,11 @@ class Minimax(Method):
             sum(cost * count for cost, count in zip(by_layer, left, strict=True)) / sum(left)
             for by_layer in costs
         ]
-        self.costs = _mean(self.costs, self._relative(costs, slopes))
+        now = self._relative(costs, slopes)
+        for place, (layer, count) in enumerate(zip(self.pruning.layers, left, strict=True)):
+            if count <= layer.least:  # nothing could be tried
+                now[place] = self.costs[place]
+        self.costs = _mean(self.costs, now) if self._look else now
         return _Look(removed, use, slopes)
 
     def _relative(self, costs: Sequence[Sequence[float]], slopes: Sequence[float]) -> list[float]:

@@ -107,8 +107,10 @@ class Pruning:
         found: list[list[float]] = [[] for _ in self.budgets]
         for place, kept in enumerate(left):
             gone = max(1, int(kept.sum()) - int(fewer[place].sum()))
-            one = self._measure([*left[:place], fewer[place], *left[place + 1 :]], roughly=True)
-            others = self._measure([*fewer[:place], kept, *fewer[place + 1 :]], roughly=True)
+            one, others = least, use  # of a single layer
+            if len(left) > 1:
+                one = self._measure([*left[:place], fewer[place], *left[place + 1 :]], roughly=True)
+                others = self._measure([*fewer[:place], kept, *fewer[place + 1 :]], roughly=True)
             amounts = zip(use, one, others, least, strict=True)
             for costs, (all_of, without, alone, none_of) in zip(found, amounts, strict=True):
                 taken = max(0.0, all_of - without) + max(0.0, alone - none_of)

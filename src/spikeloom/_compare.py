@@ -235,9 +235,10 @@ def _unchanged(before: Build, after: Build, simulated: int | None) -> float | No
     return float((first[:simulated] == second[:simulated]).mean())
 
 
-def _other_synthesis(out: Path, *, core_only: bool) -> str:
+def _other_synthesis(out: Path, board: str | None, *, core_only: bool) -> str:
     """Name the option that shows what a folder was synthesised as, if that is not asked for."""
-    if not synthesised_boards(out, core_only=not core_only):
+    done = synthesised_boards(out, core_only=not core_only)
+    if not done or board not in (None, *done):
         return ""
     return ", or leave --core-only out" if core_only else ", or give --core-only"
 
@@ -251,7 +252,7 @@ def _missing(before: Build, after: Build, board: str | None, *, core_only: bool)
             name = board or build.manifest.board
             command = synth_command(build.out, name, core_only=core_only)
             place = f" for {name}" if name else ""
-            hint = _other_synthesis(build.out, core_only=core_only)
+            hint = _other_synthesis(build.out, name, core_only=core_only)
             yield f"{where}: not synthesised{place}; run `{command}`{hint}"
         elif synthesis.fmax_mhz is None:
             reason = f"; {synthesis.note}" if synthesis.note else ""

@@ -18,6 +18,7 @@ from spikeloom.model import (
     Candidate,
     CompressConfig,
     Config,
+    check_apart,
     check_compression,
     check_config,
     compress,
@@ -47,15 +48,16 @@ def compress_run(
     check_config(asked)
     if wanted.board is not None:
         load_board(wanted.board)  # refuses what is none
-    run = source
+    run = Path("runs") / config.name if source.suffix == _TOML else source
+    small = out or run.with_name(run.name + COMPRESSED)
+    check_apart(run, small)
     if source.suffix == _TOML:
         check_compression(asked, budgets=budgets, data_dir=data_dir)  # before anything is trained
-        run = Path("runs") / config.name
         train(config, run=run, data_dir=data_dir, resume=True, progress=progress)
     return compress(
         run,
         wanted,
-        run=out or run.with_name(run.name + COMPRESSED),
+        run=small,
         budgets=budgets,
         hardware=partial(_hardware, run),
         data_dir=data_dir,
