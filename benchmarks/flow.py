@@ -53,16 +53,20 @@ def run(
     prepare: Callable[[Path, Path | None], Path] | None = None,
     hardware: BuildOptions | None = None,
     describe: Callable[[Path], dict[str, Any]] | None = None,
+    board: str = "ulx3s",
+    *,
+    core_only: bool = True,
 ) -> None:
     """Measure the network of examples/`name`.toml and say which goals it reaches.
 
     `prepare` turns the run folder, beside that of the data set, into the one that is built, of
     which `describe` says what else is to be known; `hardware` replaces the network's own
-    [hardware] table.
+    [hardware] table.  It is synthesised for `board`, unless another is asked for: the core alone,
+    or the whole design with the board's serial port.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data-dir", type=Path, help="folder of the data set's idx files")
-    parser.add_argument("--board", default="ulx3s")
+    parser.add_argument("--board", default=board)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()
     folder = ROOT / "runs" / name
@@ -72,7 +76,10 @@ def run(
     prepared = prepare(folder, options.data_dir) if prepare else folder
     out = ROOT / "out" / "figures" / name
     spikeloom.build(prepared, out, board=options.board, options=hardware or BuildOptions())
-    figure = {"name": name, **measure(prepared, out, options.board, options.seeds)}
+    figure = {
+        "name": name,
+        **measure(prepared, out, options.board, options.seeds, core_only=core_only),
+    }
     figure |= describe(prepared) if describe else {}
     figure["goals"] = [{"goal": str(goal), "met": goal.met(figure)} for goal in goals]
     RESULTS.mkdir(exist_ok=True)
@@ -81,11 +88,13 @@ def run(
     print()
 
 
-def measure(folder: Path, out: Path, board: str, seeds: list[int]) -> dict[str, Any]:
+def measure(
+    folder: Path, out: Path, board: str, seeds: list[int], *, core_only: bool
+) -> dict[str, Any]:
     """Everything that is measured of one network on one board."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     checked = verified(out)
-    routed = [synthesised(out, board, seed) for seed in seeds]
+    routed = [synthesised(out, board, seed, core_only=core_only) for seed in seeds]
     clocks = [result["fmax_mhz"] for result in routed]
     clock = statistics.median(clocks)
     return {
@@ -103,6 +112,7 @@ def measure(folder: Path, out: Path, board: str, seeds: list[int]) -> dict[str, 
         "fmax_mhz_all": clocks,
         "route_seeds": seeds,
         "latency_us": checked["cycles_per_inference"]["mean"] / clock,
+        "latency_us_max": checked["cycles_per_inference"]["max"] / clock,
         "inferences_per_second": 1e6 * clock / checked["interval_cycles"]["mean"],
         **{key: routed[0][key] for key in ("lut", "ff", "bram", "dsp")},
         "tools": {**routed[0]["tool"], "simulator": checked["simulator"]},
@@ -130,15 +140,16 @@ def verified(out: Path) -> dict[str, Any]:
     return once(out, "verify", VERIFIED, make)
 
 
-def synthesised(out: Path, board: str, seed: int) -> dict[str, Any]:
-    """The core alone, placed and routed with one seed."""
+def synthesised(out: Path, board: str, seed: int, *, core_only: bool) -> dict[str, Any]:
+    """The core alone or the whole design, placed and routed with one seed."""
 
     def make() -> dict[str, Any]:
-        (result,) = spikeloom.synth(out, core_only=True, seed=seed)
+        (result,) = spikeloom.synth(out, core_only=core_only, seed=seed)
         value: dict[str, Any] = result.to_json()
         return value
 
-    scripts = (f"syn/{board}/synth.ys", f"syn/{board}/spikeloom_carry.v")
+    core = (f"syn/{board}/synth.ys", f"syn/{board}/spikeloom_carry.v")
+    scripts = core if core_only else (f"syn/{board}/",)
     return once(out, f"synth{seed}", (*RTL, *scripts), make)
 
 

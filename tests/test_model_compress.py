@@ -361,6 +361,17 @@ def test_the_last_word_of_a_layer_is_never_tried_away() -> None:
     assert costs_of(memory, [1, 40, 2]) == [0.0, 1.0, 1.0]
 
 
+def pruning_of(size: int, seed: int, *budgets: Budget) -> Pruning:
+    """Single weights of two layers, the first of which has so many outputs."""
+    network = network_of((size,), seed)
+    return Pruning(network, words_of(network, 1, ()), budgets)
+
+
+def first_weights(limit: float) -> Budget:
+    """A budget of the weights of the first layer alone."""
+    return Budget(Resource("first", "", lambda c: float(c.layers["dense0"].kept.sum())), limit)
+
+
 def the_slower(candidate: Candidate) -> float:
     """Clock cycles of two layers that work side by side."""
     return float(max(layer.kept.sum() for layer in candidate.layers.values()))
@@ -368,10 +379,9 @@ def the_slower(candidate: Candidate) -> float:
 
 def test_layers_that_bind_by_turns_are_both_compressed() -> None:
     """Whichever is the slower had all the costs, and was emptied until the other one was."""
-    network = network_of((40,), 2)
-    layers = words_of(network, 1, ())
-    budgets = [Budget(Resource("slower", "", the_slower), 40.0), Budget(connectivity(), 0.9)]
-    pruning = Pruning(network, layers, budgets)
+    slower = Budget(Resource("slower", "", the_slower), 40.0)
+    pruning = pruning_of(40, 2, slower, Budget(connectivity(), 0.9))
+    layers = pruning.layers
     solver = Minimax(pruning, 400, relative=True)
     shares = []
     while not solver.is_settled:
@@ -383,15 +393,7 @@ def test_layers_that_bind_by_turns_are_both_compressed() -> None:
 
 def test_what_there_is_room_for_stays() -> None:
     """The order has all of the second layer before the first, of which alone a resource is."""
-    network = network_of((12,), 1)
-    pruning = Pruning(
-        network,
-        words_of(network, 1, ()),
-        [
-            Budget(Resource("first", "", lambda c: float(c.layers["dense0"].kept.sum())), 10.0),
-            Budget(connectivity(), 0.5),
-        ],
-    )
+    pruning = pruning_of(12, 1, first_weights(10.0), Budget(connectivity(), 0.5))
     first, second = (layer.squares() for layer in pruning.layers)
     order = pruning.order([first + 100.0, second])
     assert fewest(pruning, order) == pruning.count - 10 - 1  # the best of the second comes last
@@ -404,8 +406,7 @@ def test_what_there_is_room_for_stays() -> None:
 
 def test_what_is_gone_for_good_takes_no_room_again() -> None:
     """Weights that are 0 are not left although a budget would have room for them."""
-    network = network_of((12,), 1)
-    pruning = Pruning(network, words_of(network, 1, ()), [Budget(connectivity(), 0.5)])
+    pruning = pruning_of(12, 1, Budget(connectivity(), 0.5))
     order = pruning.order([layer.squares() for layer in pruning.layers])
     pruning.leave(order[: int(0.8 * pruning.count)], regrows=False)
     gone = torch.cat([~layer.kept() for layer in pruning.layers])
@@ -415,10 +416,8 @@ def test_what_is_gone_for_good_takes_no_room_again() -> None:
 
 def test_what_gradual_took_away_does_not_come_back() -> None:
     """Not even where its momentum moved it, and there is room for it."""
-    network = network_of((12,), 1)
-    layers = words_of(network, 1, ())
-    first = Resource("first", "", lambda c: float(c.layers["dense0"].kept.sum()))
-    pruning = Pruning(network, layers, [Budget(first, 10.0)])
+    pruning = pruning_of(12, 1, first_weights(10.0))
+    layers = pruning.layers
     solver = Gradual(pruning, 40, relative=False)
     gone = torch.zeros(pruning.count, dtype=torch.bool)
     while not solver.is_settled:
@@ -436,9 +435,8 @@ def test_what_gradual_took_away_does_not_come_back() -> None:
 @pytest.mark.parametrize("limit", [0.12, 0.5])
 def test_what_is_left_is_what_the_s_say(by_layer: bool, limit: float) -> None:
     """The first layer is sparse when it begins, and the limit tighter or looser than that."""
-    network = network_of((40,), 3)
-    layers = words_of(network, 1, ())
-    pruning = Pruning(network, layers, [Budget(connectivity(), limit)])
+    pruning = pruning_of(40, 3, Budget(connectivity(), limit))
+    layers = pruning.layers
     sparse = torch.argsort(layers[0].squares())[: int(0.9 * layers[0].count)]
     pruning.leave(sparse, regrows=True)
     solver = Minimax(pruning, 200, relative=True, by_layer=by_layer)
@@ -458,10 +456,8 @@ def test_what_is_left_is_what_the_s_say(by_layer: bool, limit: float) -> None:
 
 
 def test_costs_are_known_from_the_first_look() -> None:
-    network = network_of((40,), 3)
-    layers = words_of(network, 1, ())
-    first = Resource("first", "", lambda c: float(c.layers["dense0"].kept.sum()))
-    pruning = Pruning(network, layers, [Budget(first, 28.0)])
+    pruning = pruning_of(40, 3, first_weights(28.0))
+    layers = pruning.layers
     solver = Minimax(pruning, 40, relative=True)
     solver.step(0.01, 1.0)
     assert solver.costs == [pytest.approx(pruning.count / layers[0].count), 1e-3]
@@ -469,9 +465,8 @@ def test_costs_are_known_from_the_first_look() -> None:
 
 def test_a_layer_with_its_least_keeps_its_costs() -> None:
     """Nothing can be tried there; it is not one that costs nothing."""
-    network = network_of((40,), 3)
-    layers = words_of(network, 1, ())
-    pruning = Pruning(network, layers, [Budget(connectivity(), 0.2)])
+    pruning = pruning_of(40, 3, Budget(connectivity(), 0.2))
+    layers = pruning.layers
     pruning.leave(torch.argsort(layers[0].squares())[: layers[0].count - 1], regrows=True)
     solver = Minimax(pruning, 200, relative=True)
     solver.step(0.01, 1.0)

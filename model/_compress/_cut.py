@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -29,8 +30,7 @@ def cut(pruning: Pruning, order: Tensor, *, refill: bool) -> Tensor:
     gone, others = order[:first], order[first : pruning.most]
     if refill and not any(budget.resource.rough for budget in pruning.budgets):
         gone = _refilled(pruning, gone)
-    squares = torch.cat([layer.squares() for layer in pruning.layers])
-    return torch.cat([gone, others[squares[others] == 0]])
+    return torch.cat([gone, others[pruning.squares()[others] == 0]])
 
 
 def lost(pruning: Pruning, gone: Tensor) -> list[float]:
@@ -88,11 +88,10 @@ def _bracket(pruning: Pruning, order: Tensor) -> tuple[int, int]:
 
 def _refilled(pruning: Pruning, gone: Tensor) -> Tensor:
     """Without those that fit in again, where most is lost first; what is 0 does not come back."""
-    firsts = torch.tensor([0] + [layer.count for layer in pruning.layers]).cumsum(0).tolist()
-    losses = lost(pruning, gone)
-    squares = torch.cat([layer.squares() for layer in pruning.layers])
-    for place in sorted(range(len(losses)), key=lambda place: -losses[place]):
-        own = (gone >= firsts[place]) & (gone < firsts[place + 1]) & (squares[gone] > 0)
+    losses, squares = lost(pruning, gone), pruning.squares()
+    ranges = zip(losses, pairwise(pruning.firsts), strict=True)
+    for _, (first, end) in sorted(ranges, key=lambda each: -each[0]):
+        own = (gone >= first) & (gone < end) & (squares[gone] > 0)
         best_first = own.nonzero().flatten().flip(0)
         room = _room(pruning, gone, best_first)
         stays = torch.zeros_like(own)

@@ -100,7 +100,7 @@ class Minimax(Method):
         signals = [z + violation for z, violation in zip(self.z, violations, strict=True)]
         push = sum(signal for signal in signals if signal > 0) or max(signals)
         orders = self._counted()
-        squares = torch.cat([layer.squares() for layer in self.pruning.layers])
+        squares = self.pruning.squares()
         self.s = [
             _moved(s, follow * (push - self.y * self._next_square(s, order, squares)))
             for s, order in zip(self.s, orders, strict=True)
@@ -160,10 +160,11 @@ class Minimax(Method):
         scores = self.scores()
         if not self.by_layer:
             return [self.pruning.order(scores)[: self.pruning.most]]
-        firsts = torch.tensor([0] + [layer.count for layer in self.pruning.layers[:-1]]).cumsum(0)
         return [
             torch.argsort(score, stable=True)[: layer.count - layer.least] + first
-            for layer, score, first in zip(self.pruning.layers, scores, firsts, strict=True)
+            for layer, score, first in zip(
+                self.pruning.layers, scores, self.pruning.firsts[:-1], strict=True
+            )
         ]
 
     @staticmethod

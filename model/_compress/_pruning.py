@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -49,6 +50,15 @@ class Pruning:
     def synapses(self) -> list[Synapse]:
         """All whose weights go with units, each once."""
         return list(dict.fromkeys(part for layer in self.layers for part in layer.synapses))
+
+    @property
+    def firsts(self) -> list[int]:
+        """The number of the first unit of each layer, and behind them that of all units."""
+        return [0, *accumulate(layer.count for layer in self.layers)]
+
+    def squares(self) -> Tensor:
+        """Size of every unit of all layers, squared, `[units]`; see `Units`."""
+        return torch.cat([layer.squares() for layer in self.layers])
 
     def split(self, values: Tensor) -> list[Tensor]:
         """One value per unit of all layers, layer by layer."""
@@ -136,7 +146,7 @@ class Pruning:
 
     def least(self) -> Candidate:
         """The network with the least units in every layer."""
-        order = self.order([layer.squares() for layer in self.layers])
+        order = self.order(self.split(self.squares()))
         return self._candidate(self.split(self.all_but(order[: self.most])))
 
     def forget(self) -> None:
@@ -155,7 +165,7 @@ class Pruning:
         Raises:
             ResourceError: With the smallest value that can be reached, and what binds.
         """
-        order = self.order([layer.squares() for layer in self.layers])
+        order = self.order(self.split(self.squares()))
         self.check(self.smallest(order))
 
     def keeps(self, gone: Tensor | None = None, *, roughly: bool = False) -> bool:

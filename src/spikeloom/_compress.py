@@ -20,7 +20,6 @@ from spikeloom.model import (
     Config,
     check_apart,
     check_compression,
-    check_config,
     compress,
     load_config,
     train,
@@ -44,15 +43,14 @@ def compress_run(
     place = source if source.suffix == _TOML else source / "config.toml"
     config = load_config(place)
     wanted = _options(config.compress, options, budgets)
-    asked = replace(config, compress=wanted)
-    check_config(asked)
-    if wanted.board is not None:
-        load_board(wanted.board)  # refuses what is none
     run = Path("runs") / config.name if source.suffix == _TOML else source
     small = out or run.with_name(run.name + COMPRESSED)
     check_apart(run, small)
     if source.suffix == _TOML:
+        asked = replace(config, compress=wanted)
         check_compression(asked, budgets=budgets, data_dir=data_dir)  # before anything is trained
+        if wanted.board is not None:
+            load_board(wanted.board)  # refuses what is none
         train(config, run=run, data_dir=data_dir, resume=True, progress=progress)
     return compress(
         run,
